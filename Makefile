@@ -1,0 +1,34 @@
+# make run    the main job, here and offline: a failed run pages, the next one recovers
+# make test   everything CI checks: format, lint, types, tests
+#
+# Both make .venv when it is missing or stale. Needed first: Python 3.11 to 3.13 with venv.
+
+PYTHON ?= python3
+VENV := .venv
+export PYTHONPATH := $(CURDIR)
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: run test lock
+
+run: $(VENV)/.ready
+	@$(VENV)/bin/python -m lab $(ARGS)
+
+test: $(VENV)/.ready
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.cloudbuild cloudbuild.yaml
+	$(VENV)/bin/pytest $(ARGS)
+
+$(VENV)/.ready: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Afterrun needs Python 3.11 to 3.13; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
+	@echo "Installing into $(VENV) (once, about a minute) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Pins again what pyproject.toml asks for; needs uv. Commit what it writes.
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.txt
+	uv pip compile pyproject.toml --extra dev --constraint requirements.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-dev.txt

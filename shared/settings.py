@@ -1,0 +1,102 @@
+"""Settings that both functions share, read from the environment; mistakes in them are named."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from shared.errors import Mistake, PermanentFailure
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def environment() -> Mapping[str, str]:
+    """This process's environment: the one place of the functions that reads it."""
+    return os.environ
+
+
+def text(environ: Mapping[str, str], name: str, default: str = "") -> str:
+    """The variable's value without surrounding white space; an empty one counts as not set."""
+    return environ.get(name, "").strip() or default
+
+
+def log_level(environ: Mapping[str, str]) -> str:
+    level = text(environ, "LOG_LEVEL", "INFO").upper()
+    if level not in LOG_LEVELS:
+        raise Mistake(f"LOG_LEVEL: unknown level; use one of {', '.join(LOG_LEVELS)}")
+    return level
+
+
+def is_cloud_run(environ: Mapping[str, str]) -> bool:
+    return bool(text(environ, "K_SERVICE"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address without port, is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_url(url: str) -> str:
+    """`url` without a slash at its end; raises Mistake unless it is https, or http on loopback."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise Mistake("this is not a URL") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise Mistake("this is not a URL; it begins with https://")
+    if parts.username or parts.password:
+        raise Mistake("a URL holds no credentials here; they go where secrets are asked for")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise Mistake("plain http is accepted for loopback addresses only; use https://")
+    return url.rstrip("/")
+
+
+def emulator_host(environ: Mapping[str, str], name: str) -> str | None:
+    """The host:port that the variable names, or None. Raises Mistake for anything else."""
+    value = text(environ, name)
+    if not value:
+        return None
+    host, colon, port = value.rpartition(":")
+    if not (colon and host and port.isdigit()):
+        raise Mistake(f"{name}: write host:port, for example 127.0.0.1:8085")
+    return value
+
+
+@dataclass(frozen=True)
+class GoogleProject:
+    """The project of short names: `GOOGLE_CLOUD_PROJECT`, else the credentials' own."""
+
+    configured: str | None
+
+    @cached_property
+    def _of_credentials(self) -> str:
+        import google.auth
+        from google.auth.exceptions import DefaultCredentialsError
+
+        try:
+            _, project = google.auth.default()
+        except DefaultCredentialsError:
+            project = None
+        if not project:
+            raise PermanentFailure(
+                "no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT, "
+                "or run where there are credentials that name one"
+            )
+        return str(project)
+
+    def __call__(self) -> str:
+        """Its id. May ask the metadata server once; raises PermanentFailure if there is none."""
+        return self.configured or self._of_credentials
+
+
+def topic_path(name: str, project: GoogleProject) -> str:
+    """The full name (projects/P/topics/T) of a topic given by its short or full name."""
+    return name if name.startswith("projects/") else f"projects/{project()}/topics/{name}"

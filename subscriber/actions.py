@@ -1,0 +1,69 @@
+"""Actions: one thing to do, at one destination, about one subject, with one verb."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    OPEN = "open"
+    CLOSE = "close"
+    REFRESH = "refresh"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the run that failed, as it is told. `message` may be cut, and says so."""
+
+    unique_id: str
+    name: str
+    kind: str
+    status: str
+    message: str = ""
+    path: str = ""
+    group: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """Names of the nodes that were skipped because of this one."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is told, in no vendor's words. Bounded in size: it is kept in the ledger."""
+
+    headline: str
+    source: str
+    """What is affected: the job, in its project and environment."""
+    text: str = ""
+    """What is known beside the nodes: the end of a failed step's log, or why the nodes are not known."""
+    nodes: tuple[Node, ...] = ()
+    more_nodes: int = 0
+    """How many nodes failed beside those in `nodes`."""
+    skipped: int = 0
+    """How many nodes were skipped in all."""
+    link: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Name and value of what helps to find the run: account, project, environment, job, run, commit."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """`key` names it in the ledger for ever; `after` is the key of the action that must settle first."""
+
+    key: str
+    destination: str
+    verb: Verb
+    episode_key: str
+    """Names the alert at the destination; for a refresh, the action's own key."""
+    message: Message
+    occurred_at: datetime
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class Handle:
+    """What a destination answered that we need later, or that a person wants to see."""
+
+    key: str = ""
+    url: str = ""

@@ -1,0 +1,133 @@
+"""The ledger: what was recorded, what is due and when, who has claimed it, and what came of it.
+
+Everything that must not be lost or done twice goes through here. A piece of work (an event to
+decide on, an action to deliver) is recorded, claimed with a lease, acted on, and only then
+settled. A claim whose lease ran out, because its owner died or was too slow, is due again.
+
+`due_at` is the whole state of a piece of work: a time in the past means due, a time in the future
+means waiting or leased, None means settled. Thus one ordered look-up finds all that is due.
+
+Times are aware and UTC, and always handed in. All methods are safe to call from several threads
+and processes at once; all raise TemporaryFailure when the ledger cannot be reached or is busy for
+longer than a few seconds, and then nothing or all of the call has happened.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+KEEP_SETTLED = timedelta(days=30)
+"""How long settled work is kept, to recognise duplicates and to answer what happened."""
+
+KEY_LIMIT = 1_500
+"""Characters of a key; keys are text of any kind, slashes included."""
+
+BODY_LIMIT_BYTES = 900_000
+"""Size of a body as JSON; Firestore takes 1 MiB a document."""
+
+
+class Kind(StrEnum):
+    EVENT = "event"
+    ACTION = "action"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work. `body` is JSON (what it takes to do it), `result` what came of it.
+
+    `attempts` counts the claims; `owner` is who holds or last held it.
+    """
+
+    key: str
+    kind: Kind
+    body: dict[str, Any]
+    recorded_at: datetime
+    due_at: datetime | None
+    owner: str = ""
+    attempts: int = 0
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.due_at is None
+
+
+class Refusal(StrEnum):
+    """Why a claim was not granted."""
+
+    SETTLED = "settled"
+    BUSY = "busy"
+    """Somebody else's lease runs, or it is not due yet."""
+    MISSING = "missing"
+    """No such work is recorded (or it was settled more than KEEP_SETTLED ago)."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is remembered of one subject (a job): one document, changed by one conditional write.
+
+    `body` is JSON. `version` names the state that was read; "" means it has never been written.
+    """
+
+    key: str
+    body: dict[str, Any]
+    version: str = ""
+
+
+class Ledger(Protocol):
+    def record(self, work: Work) -> None:
+        """Keep `work` unless its key is known already, settled or not. Safe to repeat."""
+
+    def claim(self, key: str, *, owner: str, now: datetime, lease: timedelta) -> Work | Refusal:
+        """Take the work `key` if it is due: it becomes due again at `now + lease`.
+
+        Exactly one of many simultaneous claims is granted, whose Work (with `attempts` counted up)
+        is returned. `owner` is random for each claim: repeated by the library after a lost answer,
+        the call recognises its own claim.
+        """
+
+    def settle(self, key: str, *, owner: str, now: datetime, result: dict[str, Any]) -> bool:
+        """It is done, or given up for good: never due again. False if `owner` no longer holds it."""
+
+    def postpone(
+        self,
+        key: str,
+        *,
+        owner: str,
+        due_at: datetime,
+        result: dict[str, Any],
+        counted: bool = True,
+    ) -> bool:
+        """Let go of a claim; due again at `due_at`. `result` says why, for people.
+
+        With `counted=False` the attempt does not count (nothing was tried). False if `owner` no
+        longer holds it.
+        """
+
+    def due(self, now: datetime, limit: int) -> Sequence[Work]:
+        """At most `limit` pieces of work that are due, the longest due first; claims nothing."""
+
+    def work(self, key: str) -> Work | None:
+        """The work recorded as `key`, settled or not."""
+
+    def subject(self, key: str) -> Subject:
+        """What is remembered of `key`; an empty body if nothing is."""
+
+    def decide(self, before: Subject, body: dict[str, Any], actions: Sequence[Work]) -> bool:
+        """Write the subject's new `body` and record `actions`, both or neither.
+
+        Only if the subject is still as in `before`: else False, and nothing has happened; read it
+        again and decide again. An action whose key is recorded already stays as it is. Recognises
+        its own write when the library repeats it after a lost answer.
+        """
+
+    def cooldown(self, name: str) -> datetime | None:
+        """Until when `name` (a host) wants to be left alone; None, or a time past, when it does not."""
+
+    def cool_down(self, name: str, until: datetime) -> None:
+        """Leave `name` alone until then; never shortens a longer one. Safe to repeat."""
+
+    def check(self) -> None:
+        """Raise Mistake if the store is not ours to use: wrong version, no right to write."""
