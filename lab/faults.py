@@ -10,6 +10,8 @@ from typing import Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lab.serve import BREAK
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -19,6 +21,8 @@ class Fault:
     `slow`: as usual, but `seconds` later.
     `cut`: the connection breaks before the request is looked at.
     `lost`: the request is carried out, and the connection breaks before the answer.
+
+    A connection that breaks does so before the first byte of an answer.
     """
 
     kind: Literal["answer", "slow", "cut", "lost"]
@@ -60,7 +64,10 @@ class Faults:
 
 
 class WithFaults:
-    """ASGI middleware around a stand-in: carries out the faults that `faults` holds."""
+    """ASGI middleware around a stand-in: carries out the faults that `faults` holds.
+
+    Connections can break only where `lab.serve` serves them.
+    """
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
@@ -78,19 +85,18 @@ class WithFaults:
         else:
             if fault.kind == "lost":
                 await self._app(scope, receive, _nowhere)
-            await _break(send)
+            await _break(scope, receive)
 
 
 async def _answer(fault: Fault, send: Send) -> None:
     body = b"" if fault.body is None else json.dumps(fault.body).encode()
-    headers = {"content-type": "application/json", "content-length": str(len(body))} | dict(
-        fault.headers
-    )
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
+    headers |= {name.lower(): value for name, value in fault.headers.items()}
     await send(
         {
             "type": "http.response.start",
             "status": fault.status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
     )
     await send({"type": "http.response.body", "body": body})
@@ -100,8 +106,8 @@ async def _nowhere(message: Message) -> None:
     """An answer that nobody receives."""
 
 
-async def _break(send: Send) -> None:
-    # the answer that was announced never comes: to leave now makes uvicorn close the connection
-    await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]}
-    )
+async def _break(scope: Scope, receive: Receive) -> None:
+    scope[BREAK]()
+    # to leave before the server knows would make it begin an answer
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,12 +1,18 @@
-"""Serving an ASGI application on a free loopback port, in a thread, for as long as a block lasts."""
+"""Serving an ASGI application on a free loopback port, in a thread, while a block lasts."""
 
 import socket
 import threading
+from asyncio import BaseTransport, Transport
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+BREAK = "lab.break"
+"""Key of the scope under which an application finds how to break its connection."""
 
 
 @contextmanager
@@ -17,7 +23,12 @@ def serve(app: ASGIApp) -> Iterator[str]:
     """
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        app,
+        http=_Breakable,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -28,3 +39,17 @@ def serve(app: ASGIApp) -> Iterator[str]:
         server.should_exit = True
         thread.join(timeout=5)
         listener.close()
+
+
+class _Breakable(HttpToolsProtocol):
+    """HTTP as usual; an application can break its connection too, for which ASGI has no word."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(cast(Transport, transport))
+        app = self.app
+
+        async def breakable(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[BREAK] = self.transport.abort
+            await app(scope, receive, send)
+
+        self.app = breakable

@@ -1,7 +1,7 @@
 """An event: what dbt Cloud told us, once, about one run.
 
-Read leniently, since others write it: ids as text or number, either spelling of a key, fields that
-are missing, null or "None", statuses and keys that nobody has documented yet.
+Read leniently, since others write it: ids as text or number, fields that are missing, null or
+"None", statuses and keys that nobody has documented yet.
 
 Source: https://docs.getdbt.com/docs/deploy/webhooks
 """
@@ -29,7 +29,7 @@ class Content(StrEnum):
 
 
 class UnreadableEvent(PermanentFailure):
-    """The body is authentic, or came over our topic, but tells of no run; nothing follows from it."""
+    """The body is authentic, or came over our topic, but tells of no run we could ask about."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def read(body: bytes) -> RunEvent:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        told = json.loads(body)
+        told = json.loads(body.decode())
     except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None

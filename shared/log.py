@@ -15,9 +15,9 @@ _OURS = logging.getLogger("afterrun")
 
 
 def start(level: str) -> None:
-    """Send all records of this process to standard output; ours from `level` up, others' from WARNING.
+    """Send all records of this process to standard output. Safe to repeat.
 
-    Safe to repeat.
+    Ours go out from `level` up, those of libraries from WARNING up.
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLine())
@@ -53,7 +53,11 @@ class JsonLine(logging.Formatter):
             "message": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
         }
-        line |= {key: value for key, value in getattr(record, "fields", {}).items() if value is not None}
+        line |= {
+            key: value for key, value in getattr(record, "fields", {}).items() if value is not None
+        }
         if record.exc_info:
             line["stack_trace"] = "".join(traceback.format_exception(*record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        # half a surrogate pair cannot be written, and its record would be lost
+        return text.encode("utf-8", "replace").decode("utf-8")

@@ -59,7 +59,7 @@ def parse(text: str) -> SecretRef:
     scheme, _, rest = text.strip().partition(":")
     if scheme == "env" and _ENV_NAME.fullmatch(rest):
         return SecretRef("env", rest)
-    if scheme == "file" and rest.startswith("/"):
+    if scheme == "file" and rest.startswith("/") and rest.isprintable():
         return SecretRef("file", rest)
     if scheme == "secret" and (full := _FULL_NAME.fullmatch(rest)):
         return SecretRef("secret", full["name"], full["version"] or "latest", full["project"])
@@ -114,14 +114,13 @@ class SecretReader:
 
 def _read_file(ref: SecretRef) -> str:
     try:
-        with Path(ref.name).open(encoding="utf-8") as file:
+        with Path(ref.name).open("rb") as file:
             value = file.read(SIZE_LIMIT_BYTES + 1)
     except OSError as error:
         raise PermanentFailure(f"the secret {ref} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PermanentFailure(f"the secret {ref} is not UTF-8 text") from None
     if len(value) > SIZE_LIMIT_BYTES:
         raise PermanentFailure(f"the secret {ref} is larger than {SIZE_LIMIT_BYTES:,} bytes")
-    return value
-
-
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise PermanentFailure(f"the secret {ref} is not UTF-8 text") from None

@@ -1,6 +1,7 @@
 """Settings that both functions share, read from the environment; mistakes in them are named."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from shared.errors import Mistake, PermanentFailure
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+_HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
 
 def environment() -> Mapping[str, str]:
@@ -50,6 +53,8 @@ def check_url(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise Mistake("this is not a URL") from None
+    if not url.isprintable() or " " in url:
+        raise Mistake("this is not a URL; it holds white space")
     if parts.scheme not in ("http", "https") or not host:
         raise Mistake("this is not a URL; it begins with https://")
     if parts.username or parts.password:
@@ -64,8 +69,8 @@ def emulator_host(environ: Mapping[str, str], name: str) -> str | None:
     value = text(environ, name)
     if not value:
         return None
-    host, colon, port = value.rpartition(":")
-    if not (colon and host and port.isdigit()):
+    named = _HOST_PORT.fullmatch(value)
+    if named is None or int(named["port"]) > 65_535:
         raise Mistake(f"{name}: write host:port, for example 127.0.0.1:8085")
     return value
 

@@ -1,8 +1,9 @@
 """Actions: one thing to do, at one destination, about one subject, with one verb."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Verb(StrEnum):
@@ -36,7 +37,7 @@ class Message:
     source: str
     """What is affected: the job, in its project and environment."""
     text: str = ""
-    """What is known beside the nodes: the end of a failed step's log, or why the nodes are not known."""
+    """What else is known: the end of a failed step's log, or why the nodes are not known."""
     nodes: tuple[Node, ...] = ()
     more_nodes: int = 0
     """How many nodes failed beside those in `nodes`."""
@@ -44,12 +45,12 @@ class Message:
     """How many nodes were skipped in all."""
     link: str = ""
     facts: dict[str, str] = field(default_factory=dict)
-    """Name and value of what helps to find the run: account, project, environment, job, run, commit."""
+    """What helps to find the run, by name: account, project, environment, job, run, commit."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """`key` names it in the ledger for ever; `after` is the key of the action that must settle first."""
+    """`key` names it in the ledger; `after` is the key of the action that must settle first."""
 
     key: str
     destination: str
@@ -59,6 +60,27 @@ class Action:
     message: Message
     occurred_at: datetime
     after: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """As the ledger keeps it: JSON."""
+        return asdict(self) | {"occurred_at": self.occurred_at.isoformat()}
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> "Action":
+        """The action that the ledger keeps as `body`."""
+        message = dict(body["message"])
+        nodes = tuple(
+            Node(**node | {"tags": tuple(node["tags"]), "skipped": tuple(node["skipped"])})
+            for node in message.pop("nodes")
+        )
+        return cls(
+            **body
+            | {
+                "verb": Verb(body["verb"]),
+                "message": Message(nodes=nodes, **message),
+                "occurred_at": datetime.fromisoformat(body["occurred_at"]),
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,14 @@ settled. A claim whose lease ran out, because its owner died or was too slow, is
 `due_at` is the whole state of a piece of work: a time in the past means due, a time in the future
 means waiting or leased, None means settled. Thus one ordered look-up finds all that is due.
 
+A claim is held until it is settled or postponed, or until somebody else is granted the work: an
+owner that is merely late may still settle.
+
 Times are aware and UTC, and always handed in. All methods are safe to call from several threads
 and processes at once; all raise TemporaryFailure when the ledger cannot be reached or is busy for
-longer than a few seconds, and then nothing or all of the call has happened.
+longer than a few seconds, and then nothing or all of the call has happened. All raise Mistake when
+the store is not ours to use (see `check`), and PermanentFailure, before anything is written, for
+what is beyond the limits below.
 """
 
 from collections.abc import Sequence
@@ -19,13 +24,19 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 KEEP_SETTLED = timedelta(days=30)
-"""How long settled work is kept, to recognise duplicates and to answer what happened."""
+"""How long settled work is kept, to recognise duplicates and to answer what happened.
+
+After it, work counts as never recorded; the store removes it some time later.
+"""
 
 KEY_LIMIT = 1_500
 """Characters of a key; keys are text of any kind, slashes included."""
 
 BODY_LIMIT_BYTES = 900_000
-"""Size of a body as JSON; Firestore takes 1 MiB a document."""
+"""Size of a body as JSON in ASCII; Firestore takes 1 MiB a document."""
+
+RESULT_LIMIT_BYTES = 100_000
+"""Size of a result as JSON in ASCII."""
 
 
 class Kind(StrEnum):
@@ -78,7 +89,10 @@ class Subject:
 
 class Ledger(Protocol):
     def record(self, work: Work) -> None:
-        """Keep `work` unless its key is known already, settled or not. Safe to repeat."""
+        """Keep `work` unless its key is known already, settled or not. Safe to repeat.
+
+        Work without `due_at` is settled from the beginning.
+        """
 
     def claim(self, key: str, *, owner: str, now: datetime, lease: timedelta) -> Work | Refusal:
         """Take the work `key` if it is due: it becomes due again at `now + lease`.
@@ -89,7 +103,7 @@ class Ledger(Protocol):
         """
 
     def settle(self, key: str, *, owner: str, now: datetime, result: dict[str, Any]) -> bool:
-        """It is done, or given up for good: never due again. False if `owner` no longer holds it."""
+        """It is done, or given up: never due again. False if `owner` no longer holds it."""
 
     def postpone(
         self,
@@ -110,7 +124,7 @@ class Ledger(Protocol):
         """At most `limit` pieces of work that are due, the longest due first; claims nothing."""
 
     def work(self, key: str) -> Work | None:
-        """The work recorded as `key`, settled or not."""
+        """The work recorded as `key`, settled or not; possibly still after KEEP_SETTLED."""
 
     def subject(self, key: str) -> Subject:
         """What is remembered of `key`; an empty body if nothing is."""
@@ -120,11 +134,12 @@ class Ledger(Protocol):
 
         Only if the subject is still as in `before`: else False, and nothing has happened; read it
         again and decide again. An action whose key is recorded already stays as it is. Recognises
-        its own write when the library repeats it after a lost answer.
+        its own write when the library repeats it after a lost answer; only if somebody else has
+        decided since is such a write answered with False, and then it is seen when read again.
         """
 
     def cooldown(self, name: str) -> datetime | None:
-        """Until when `name` (a host) wants to be left alone; None, or a time past, when it does not."""
+        """Until when `name` (a host) wants to be left alone; None or a time past: it does not."""
 
     def cool_down(self, name: str, until: datetime) -> None:
         """Leave `name` alone until then; never shortens a longer one. Safe to repeat."""

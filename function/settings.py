@@ -1,0 +1,82 @@
+"""The receiver's settings, read from the environment and checked before anything starts."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared import secret_refs
+from shared.errors import Mistake
+from shared.secret_refs import SecretRef
+from shared.settings import GoogleProject, emulator_host, log_level, text
+
+DEFAULT_TOPIC = "dbt-cloud-events"
+
+_TOPIC = r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
+_TOPIC_NAME = re.compile(rf"(?:projects/[a-z0-9:.-]{{1,63}}/topics/)?{_TOPIC}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What two receivers may differ in. Holds references to secrets only: safe to show.
+
+    `topic` is a short or a full name. `secrets` are those that a webhook may be signed with; with
+    none of them the receiver starts and refuses every webhook.
+    """
+
+    topic: str
+    project: GoogleProject
+    secrets: tuple[SecretRef, ...]
+    pubsub_host: str | None
+    secret_manager_host: str | None
+    log_level: str
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` holds.
+
+    Raises Mistake, which names the variable and the fix and repeats no value.
+    """
+    settings = Settings(
+        topic=_topic(environ),
+        project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
+        secrets=_secrets(environ),
+        pubsub_host=emulator_host(environ, "PUBSUB_EMULATOR_HOST"),
+        secret_manager_host=emulator_host(environ, "SECRET_MANAGER_EMULATOR_HOST"),
+        log_level=log_level(environ),
+    )
+    if settings.pubsub_host and not settings.project.configured and "/" not in settings.topic:
+        raise Mistake(
+            "GOOGLE_CLOUD_PROJECT: with PUBSUB_EMULATOR_HOST there are no credentials to take the "
+            "project from; set it to the project of the emulator's topic, any name will do"
+        )
+    return settings
+
+
+def _topic(environ: Mapping[str, str]) -> str:
+    name = text(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC)
+    if not _TOPIC_NAME.fullmatch(name):
+        raise Mistake(
+            "PUBSUB_TOPIC: this is no name of a topic; write a short one, for example "
+            f"{DEFAULT_TOPIC}, or a full one, projects/PROJECT/topics/{DEFAULT_TOPIC}"
+        )
+    return name
+
+
+def _secrets(environ: Mapping[str, str]) -> tuple[SecretRef, ...]:
+    refs: list[SecretRef] = []
+    for position, written in enumerate(environ.get("WEBHOOK_SECRETS", "").split(","), start=1):
+        if written.strip():
+            refs.append(_reference(f"WEBHOOK_SECRETS, entry {position}", written))
+    given = text(environ, "DBT_CLOUD_AUTH_TOKEN")
+    if secret_refs.is_reference(given):
+        refs.append(_reference("DBT_CLOUD_AUTH_TOKEN", given))
+    elif given:
+        refs.append(SecretRef("env", "DBT_CLOUD_AUTH_TOKEN"))
+    return tuple(dict.fromkeys(refs))
+
+
+def _reference(where: str, written: str) -> SecretRef:
+    try:
+        return secret_refs.parse(written)
+    except Mistake as mistake:
+        raise Mistake(f"{where}: {mistake}") from None

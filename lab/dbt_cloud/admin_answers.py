@@ -1,0 +1,204 @@
+"""What the Admin API says of an account, a job, a run and its steps, and how it refuses.
+
+Source: https://docs.getdbt.com/dbt-cloud/api-v2
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from lab.dbt_cloud import statuses, times
+from lab.dbt_cloud.state import Environment, Job, Run, Step, Trigger
+
+INVALID_TOKEN = "Invalid token."
+NOT_FOUND = "The requested resource was not found. Please check that you have the proper permissions."
+
+
+def envelope(data: Any, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+    said = {"code": 200, "is_success": True, "user_message": "Success!", "developer_message": ""}
+    return {"status": said, "data": data} | ({} if extra is None else {"extra": extra})
+
+
+def refusal(code: int, user_message: str) -> dict[str, Any]:
+    said = {"is_success": False, "user_message": user_message, "developer_message": None}
+    return {"status": {"code": code} | said, "data": None}
+
+
+def listing(order_by: str, filters: dict[str, Any], count: int, total: int) -> dict[str, Any]:
+    """The `extra` of a list."""
+    pagination = {"count": count, "total_count": total}
+    return {"filters": filters, "order_by": order_by, "pagination": pagination}
+
+
+def account(account_id: int, name: str) -> dict[str, Any]:
+    return {
+        "id": account_id,
+        "name": name,
+        "plan": "enterprise_2025",
+        "state": 1,
+        "locked": False,
+        "run_slots": 15,
+        "identifier": f"act_{account_id:x}",
+        "created_at": "2024-02-01 08:00:00.000000+00:00",
+        "updated_at": "2024-02-01 08:00:00.000000+00:00",
+    }
+
+
+def run(run: Run, related: Collection[str]) -> dict[str, Any]:
+    """The run; what is `related` to it is null unless asked for."""
+    environment = run.job.environment
+    length = None if run.finished_at is None else run.finished_at - run.started_at
+    done = run.status in statuses.FINISHED
+    failed = run.status == statuses.ERROR
+    wrote = {path for step in run.steps for path in step.artifacts}
+    return {
+        "id": run.id,
+        "account_id": run.account_id,
+        "project_id": environment.project.id,
+        "environment_id": environment.id,
+        "job_definition_id": run.job.id,
+        "job_id": run.job.id,
+        "trigger_id": run.trigger.id,
+        "deferring_run_id": None,
+        "status": run.status,
+        "status_humanized": statuses.IN_WORDS[run.status],
+        "status_message": run.status_message,
+        "in_progress": not done,
+        "is_complete": done,
+        "is_success": run.status == statuses.SUCCESS,
+        "is_error": failed,
+        "is_cancelled": run.status == statuses.CANCELLED,
+        "is_running": run.status == statuses.RUNNING,
+        "dbt_version": run.sample.dbt_version if run.sample else None,
+        "git_branch": run.trigger.git_branch,
+        "git_sha": run.trigger.git_sha,
+        "created_at": times.admin(run.started_at),
+        "updated_at": times.admin(run.finished_at or run.started_at),
+        "dequeued_at": times.admin(run.started_at),
+        "started_at": times.admin(run.started_at),
+        "finished_at": times.admin(run.finished_at),
+        "should_start_at": times.admin(run.started_at),
+        "last_checked_at": None,
+        "last_heartbeat_at": None,
+        "duration": times.duration(length),
+        "queued_duration": times.duration(timedelta(0)),
+        "run_duration": times.duration(length),
+        "duration_humanized": times.duration_in_words(length),
+        "queued_duration_humanized": times.duration_in_words(timedelta(0)),
+        "run_duration_humanized": times.duration_in_words(length),
+        "href": run.href,
+        "artifacts_saved": bool(wrote),
+        "artifact_s3_path": None,
+        "has_docs_generated": any(step.command == "dbt docs generate" for step in run.steps),
+        "has_sources_generated": "sources.json" in wrote,
+        "notifications_sent": done,
+        "blocked_by": [],
+        "owner_thread_id": None,
+        "can_retry": failed and "run_results.json" in wrote,
+        "retrying_run_id": None,
+        "retry_not_supported_reason": _why_no_retry(failed=failed, results="run_results.json" in wrote),
+        "deprecation": None,
+        "trigger": trigger(run.trigger, run.job) if "trigger" in related else None,
+        "job": job(run.job, run.account_id) if "job" in related else None,
+        "environment": (
+            _environment(environment, run.account_id) if "environment" in related else None
+        ),
+        "run_steps": [_step(step, run) for step in run.steps] if "run_steps" in related else None,
+    }
+
+
+def _why_no_retry(*, failed: bool, results: bool) -> str | None:
+    if not failed:
+        return "RETRY_NOT_FAILED_RUN"
+    return None if results else "RETRY_NO_RUN_RESULTS"
+
+
+def trigger(trigger: Trigger, job: Job) -> dict[str, Any]:
+    return {
+        "id": trigger.id,
+        "cause": trigger.cause,
+        "cause_category": trigger.cause_category,
+        "job_definition_id": job.id,
+        "git_branch": trigger.git_branch,
+        "git_sha": trigger.git_sha,
+        "github_pull_request_id": trigger.pull_request_id,
+        "gitlab_merge_request_id": None,
+        "azure_pull_request_id": None,
+        "non_native_pull_request_id": None,
+        "schema_override": None,
+        "dbt_version_override": None,
+        "threads_override": None,
+        "target_name_override": None,
+        "generate_docs_override": None,
+        "timeout_seconds_override": None,
+        "steps_override": None,
+    }
+
+
+def job(job: Job, account_id: int) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "account_id": account_id,
+        "project_id": job.environment.project.id,
+        "environment_id": job.environment.id,
+        "name": job.name,
+        "description": "",
+        "job_type": job.job_type,
+        "execute_steps": list(job.execute_steps),
+        "execution": {"timeout_seconds": 0},
+        "generate_docs": job.generate_docs,
+        "run_generate_sources": job.run_generate_sources,
+        "run_lint": False,
+        "errors_on_lint_failure": True,
+        "run_compare_changes": False,
+        "lifecycle_webhooks": False,
+        "settings": {"threads": 4, "target_name": "prod"},
+        "state": 1,
+        "triggers": {
+            "github_webhook": job.job_type == "ci",
+            "git_provider_webhook": False,
+            "schedule": job.job_type == "scheduled",
+            "on_merge": job.job_type == "merge",
+        },
+    }
+
+
+def _environment(environment: Environment, account_id: int) -> dict[str, Any]:
+    return {
+        "id": environment.id,
+        "account_id": account_id,
+        "project_id": environment.project.id,
+        "name": environment.name,
+        "type": "deployment",
+        "deployment_type": environment.deployment_type,
+        "use_custom_branch": False,
+        "supports_docs": True,
+        "state": 1,
+    }
+
+
+def _step(step: Step, run: Run) -> dict[str, Any]:
+    length = step.finished_at - step.started_at
+    return {
+        "id": step.id,
+        "run_id": run.id,
+        "account_id": run.account_id,
+        "index": step.index,
+        "name": step.name,
+        "status": step.status,
+        "status_humanized": statuses.IN_WORDS[step.status],
+        "logs": step.logs,
+        "debug_logs": None,
+        "truncated_debug_logs": None,
+        "log_path": None,
+        "debug_log_path": None,
+        "created_at": times.admin(step.started_at),
+        "updated_at": times.admin(step.finished_at),
+        "started_at": times.admin(step.started_at),
+        "finished_at": times.admin(step.finished_at),
+        "duration": times.duration(length),
+        "duration_humanized": times.duration_in_words(length),
+        "run_step_command": (
+            {"run_step_id": step.id, "dbt_command": step.command} if step.command else None
+        ),
+    }

@@ -1,0 +1,116 @@
+"""Delivering one subscription: pushes what is due, several at a time, and settles it by the answer.
+
+Source: https://cloud.google.com/pubsub/docs/push#receive_push
+"""
+
+import asyncio
+import math
+
+from lab.pubsub import names, push_request
+from lab.pubsub.backlog import Lease
+from lab.pubsub.broker import Broker
+from lab.pubsub.posting import Endpoint
+from lab.pubsub.resources import Subscription
+from lab.pubsub.retries import PushBackoff
+from lab.pubsub.settings import Push
+from lab.pubsub.switches import PushSwitches
+from lab.pubsub.tokens import Signer
+
+ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
+
+
+class Delivery:
+    """Runs for as long as its subscription exists; ends leases in time also where it is pulled."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        subscription: Subscription,
+        *,
+        switches: PushSwitches,
+        signer: Signer,
+        in_flight: int,
+        longest_pause_s: float,
+    ) -> None:
+        self._broker = broker
+        self._subscription = subscription
+        self._switches = switches
+        self._signer = signer
+        self._limit = in_flight
+        self._backoff = PushBackoff(longest_pause_s)
+        self._pushes: set[asyncio.Task[None]] = set()
+        self._endpoint: Endpoint | None = None
+
+    async def run(self) -> None:
+        bell, clock = self._subscription.bell, self._broker.clock
+        async with asyncio.TaskGroup() as group:
+            try:
+                while not self._subscription.is_deleted:
+                    self._begin(group)
+                    await bell.wait(self._next_at() - clock())
+            finally:
+                for push in self._pushes:
+                    push.cancel()
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def _begin(self, group: asyncio.TaskGroup) -> None:
+        self._broker.expire(self._subscription)
+        push = self._subscription.settings.push
+        if push is None or self._is_paused():
+            return
+        free = self._limit - len(self._pushes)
+        for lease in self._broker.lease(self._subscription, free, math.inf):
+            task = group.create_task(self._push(lease, push))
+            self._pushes.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, push: asyncio.Task[None]) -> None:
+        self._pushes.discard(push)
+        self._subscription.bell.ring()
+
+    def _is_paused(self) -> bool:
+        return self._switches.is_held or self._broker.clock() < self._backoff.paused_until
+
+    def _next_at(self) -> float:
+        """When to look again, if nothing changes before."""
+        backlog = self._subscription.backlog
+        ends_at = backlog.next_end_at()
+        can_push = self._subscription.settings.push is not None and not self._switches.is_held
+        if not can_push or len(self._pushes) >= self._limit:
+            return ends_at
+        return min(ends_at, max(backlog.next_due_at(), self._backoff.paused_until))
+
+    async def _push(self, lease: Lease, push: Push) -> None:
+        begun_at = self._broker.clock()
+        copies = 2 if self._switches.take_twice() else 1
+        answers = [self._post(lease, push) for _ in range(copies)]
+        acknowledged, *_ = await asyncio.gather(*answers)
+        if acknowledged:
+            self._backoff.acknowledged()
+            self._broker.acknowledge(self._subscription, lease.ack_id)
+        else:
+            self._backoff.refused(begun_at, self._broker.clock())
+            self._broker.refuse(self._subscription, lease.ack_id)
+
+    async def _post(self, lease: Lease, push: Push) -> bool:
+        status = await self._endpoint_of(push).post(
+            push_request.headers(push, self._signer),
+            push_request.body(lease, self._subscription.name),
+            self._subscription.settings.ack_deadline_s,
+        )
+        answer = "no answer" if status is None else str(status)
+        self._broker.saw(
+            f"pushed to {names.short(self._subscription.name)}: {answer}",
+            lease.message,
+            subscription=self._subscription.name,
+            status=answer,
+        )
+        return status in ACKNOWLEDGING
+
+    def _endpoint_of(self, push: Push) -> Endpoint:
+        if self._endpoint is None or self._endpoint.url != push.endpoint:
+            if self._endpoint is not None:
+                self._endpoint.close()
+            self._endpoint = Endpoint(push.endpoint)
+        return self._endpoint

@@ -1,0 +1,129 @@
+"""The secrets of one Google Cloud project: their versions, and what is refused about them.
+
+Source: https://cloud.google.com/secret-manager/docs/access-secret-version
+"""
+
+import re
+import threading
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import grpc
+
+PAYLOAD_LIMIT_BYTES = 65_536
+
+_NAME = re.compile(
+    r"projects/(?P<project>[^/]+)/secrets/(?P<secret>[A-Za-z0-9_-]{1,255})"
+    r"(/versions/(?P<version>[A-Za-z0-9_-]{1,63}))?"
+)
+
+
+class State(StrEnum):
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+    DESTROYED = "DESTROYED"
+
+
+class Refused(Exception):
+    """The call is to be answered with the gRPC status `code`."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
+
+
+@dataclass(frozen=True)
+class Version:
+    """`name` is the full one, with the project's number and the version's."""
+
+    name: str
+    payload: bytes
+    state: State = State.ENABLED
+
+
+class Secrets:
+    """Secrets by their short names; versions count from 1. Safe to use from several threads.
+
+    `project` and `number` both name the project.
+    """
+
+    def __init__(self, project: str = "afterrun-lab", number: str = "123456789") -> None:
+        self._projects = (project, number)
+        self._root = f"projects/{number}/secrets"
+        self._versions: dict[str, list[Version]] = {}
+        self._aliases: dict[tuple[str, str], int] = {}
+        self._denied: set[str] = set()
+        self._lock = threading.RLock()
+
+    def put(self, secret: str, value: str | bytes) -> Version:
+        """Make `value` the newest version of `secret`, which need not be there yet."""
+        payload = value.encode() if isinstance(value, str) else value
+        with self._lock:
+            versions = self._versions.setdefault(secret, [])
+            name = f"{self._root}/{secret}/versions/{len(versions) + 1}"
+            versions.append(Version(name, payload))
+            return versions[-1]
+
+    def set_state(self, secret: str, version: int, state: State) -> None:
+        with self._lock:
+            versions = self._versions[secret]
+            versions[version - 1] = replace(versions[version - 1], state=state)
+
+    def alias(self, secret: str, alias: str, version: int) -> None:
+        self._aliases[secret, alias] = version
+
+    def deny(self, secret: str) -> None:
+        """The caller may no longer touch `secret`."""
+        self._denied.add(secret)
+
+    def allow(self, secret: str) -> None:
+        self._denied.discard(secret)
+
+    def access(self, name: str) -> Version:
+        """The version of a full name, which ends in a number, an alias or `latest`.
+
+        `latest` is the newest, whatever its state: if it is disabled, none takes its place.
+        """
+        secret, number = self._parse(name)
+        with self._lock:
+            versions = self._versions.get(secret, [])
+            if not versions:
+                raise _not_found(f"Secret [{self._root}/{secret}] not found or has no versions.")
+            aliases = {"latest": len(versions)} | {
+                alias: version
+                for (owner, alias), version in self._aliases.items()
+                if owner == secret
+            }
+            index = aliases.get(number, int(number) if number.isdigit() else 0)
+            if not 1 <= index <= len(versions):
+                raise _not_found(f"Secret Version [{name}] not found.")
+            version = versions[index - 1]
+        if version.state is not State.ENABLED:
+            details = f"Secret Version [{version.name}] is in {version.state} state."
+            raise Refused(grpc.StatusCode.FAILED_PRECONDITION, details)
+        return version
+
+    def add(self, parent: str, payload: bytes) -> Version:
+        """A new version of the secret of a full name, which must be there."""
+        secret, _ = self._parse(parent)
+        if len(payload) > PAYLOAD_LIMIT_BYTES:
+            details = f"The payload is larger than {PAYLOAD_LIMIT_BYTES} bytes."
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, details)
+        with self._lock:
+            if secret not in self._versions:
+                raise _not_found(f"Secret [{self._root}/{secret}] not found.")
+            return self.put(secret, payload)
+
+    def _parse(self, name: str) -> tuple[str, str]:
+        parts = _NAME.fullmatch(name)
+        if parts is None:
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "The name is malformed.")
+        if parts["project"] not in self._projects or parts["secret"] in self._denied:
+            details = f"Permission denied for resource '{name}' (or it may not exist)."
+            raise Refused(grpc.StatusCode.PERMISSION_DENIED, details)
+        return parts["secret"], parts["version"] or ""
+
+
+def _not_found(details: str) -> Refused:
+    return Refused(grpc.StatusCode.NOT_FOUND, details)

@@ -1,0 +1,128 @@
+"""The Admin API: one run with its steps, and the artifacts its steps wrote.
+
+Source: https://docs.getdbt.com/dbt-cloud/api-v2
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from subscriber.dbt_cloud.results import from_artifact
+from subscriber.outbound import Outbound, Refused
+from subscriber.run import Result, RunDetails, Step
+
+RUN_LIMIT_BYTES = 16_000_000  # the logs of all its steps
+ARTIFACT_LIMIT_BYTES = 64_000_000  # ten thousand nodes take some 20 MB
+
+_FAILED = 20
+
+
+@dataclass(frozen=True)
+class Admin:
+    """Asks one dbt Cloud. Every call raises Refused or Busy; all are safe to repeat.
+
+    `token` is asked for at each call, so that a rotated one works.
+    """
+
+    base_url: str
+    token: Callable[[], str]
+    outbound: Outbound
+
+    def run(self, account_id: str, run_id: str) -> RunDetails:
+        """The run with its trigger, job and steps, logs included."""
+        answer = self.outbound.get_json(
+            f"{self._runs(account_id)}/{run_id}/",
+            headers=self._headers(),
+            params={"include_related": json.dumps(["trigger", "job", "run_steps"])},
+            answer_limit_bytes=RUN_LIMIT_BYTES,
+        )
+        return _details(_object(_object(answer.content).get("data")))
+
+    def results(self, account_id: str, run_id: str, step: Step) -> tuple[Result, ...] | None:
+        """What became of each node that `step` executed; None if it wrote no results."""
+        name = "sources.json" if "freshness" in step.name else "run_results.json"
+        try:
+            answer = self.outbound.get_json(
+                f"{self._runs(account_id)}/{run_id}/artifacts/{name}",
+                headers=self._headers(),
+                # without it, those of the last step come
+                params={"step": str(step.index)},
+                follow_redirects=True,
+                answer_limit_bytes=ARTIFACT_LIMIT_BYTES,
+            )
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        return from_artifact(_object(answer.content))
+
+    def accounts(self) -> frozenset[str]:
+        """The ids of the accounts that the token can see."""
+        answer = self.outbound.get_json(
+            f"{self.base_url}/api/v2/accounts/", headers=self._headers()
+        )
+        listed = _object(answer.content).get("data")
+        if not isinstance(listed, list):
+            return frozenset()
+        return frozenset(str(account.get("id", "")) for account in listed if _object(account))
+
+    def _runs(self, account_id: str) -> str:
+        return f"{self.base_url}/api/v2/accounts/{account_id}/runs"
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Token {self.token()}", "Accept": "application/json"}
+
+
+def _details(run: dict[str, Any]) -> RunDetails:
+    steps = run.get("run_steps")
+    return RunDetails(
+        trigger=_trigger(_object(run.get("trigger")), _object(run.get("job"))),
+        link=_text(run, "href"),
+        git_sha=_text(run, "git_sha"),
+        git_branch=_text(run, "git_branch"),
+        status_message=_text(run, "status_message"),
+        steps=tuple(
+            _step(step, index) for index, step in enumerate(steps, 1) if isinstance(step, dict)
+        )
+        if isinstance(steps, list)
+        else (),
+    )
+
+
+def _trigger(trigger: dict[str, Any], job: dict[str, Any]) -> str:
+    """What started the run, in the Admin API's words; `ci` for whatever tests a pull request."""
+    pull_request = any(
+        trigger.get(key)
+        for key in (
+            "github_pull_request_id",
+            "gitlab_merge_request_id",
+            "azure_pull_request_id",
+            "non_native_pull_request_id",
+        )
+    )
+    job_type = _text(job, "job_type")
+    if pull_request or job_type == "ci":
+        return "ci"
+    if job_type == "merge":
+        return "merge"
+    return _text(trigger, "cause_category").lower()
+
+
+def _step(step: dict[str, Any], position: int) -> Step:
+    index = step.get("index")
+    return Step(
+        index=index if isinstance(index, int) else position,
+        name=_text(step, "name"),
+        failed=step.get("status") == _FAILED,
+        logs=_text(step, "logs"),
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: dict[str, Any], key: str) -> str:
+    value = fields.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,186 @@
+"""Deliveries: carrying out actions that are due, each claimed before and settled after the act."""
+
+import random
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import log
+from shared.errors import Failure, PermanentFailure, TemporaryFailure
+from shared.secret_refs import SecretRef
+from subscriber.actions import Action, Handle
+from subscriber.dead_letters import DeadLetters
+from subscriber.destination import Destination
+from subscriber.ledger.contract import Ledger, Refusal, Work
+from subscriber.outbound import Outbound, Refused, UnknownOutcome, encode
+
+LEASE = timedelta(seconds=60)
+"""Longer than any attempt takes: three tries of 10 s, with their pauses."""
+
+GIVE_UP_AFTER = timedelta(hours=24)
+BACKOFF_FIRST_S = 5.0
+BACKOFF_LIMIT_S = 600.0
+TURN_S = 5.0  # how soon to look again whether the action before has settled
+LANES = 8  # destinations that are delivered to at the same time
+
+_CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """`secrets` reads what a reference names; with `anew=True`, not what it has kept."""
+
+    destinations: Mapping[str, Destination]
+    ledger: Ledger
+    outbound: Outbound
+    dead_letters: DeadLetters
+    secret: Callable[[SecretRef], str]
+    secret_anew: Callable[[SecretRef], str]
+    clock: Callable[[], datetime]
+    jitter: Callable[[], float] = field(default=random.random)
+
+    def deliver(self, due: Sequence[tuple[str, str]]) -> None:
+        """Deliver what is due, given as (destination, action key) in the order to go.
+
+        Destinations are delivered to side by side, so that none holds up another. One that is
+        busy is left alone for the rest of `due`. What cannot be delivered stays in the ledger.
+        """
+        lanes: dict[str, list[str]] = {}
+        for destination, key in due:
+            lanes.setdefault(destination, []).append(key)
+        if len(lanes) == 1:
+            self._lane(next(iter(lanes.values())))
+            return
+        with ThreadPoolExecutor(max_workers=LANES, thread_name_prefix="delivery") as pool:
+            for done in [pool.submit(self._lane, keys) for keys in lanes.values()]:
+                done.result()
+
+    def _lane(self, keys: Iterable[str]) -> None:
+        wait_until: datetime | None = None
+        for key in keys:
+            try:
+                wait_until = self._one(key, wait_until) or wait_until
+            except TemporaryFailure as failure:
+                # what is claimed becomes due again when its lease has run out
+                log.warning("the ledger does not answer", action=key, reason=str(failure))
+                return
+
+    def _one(self, key: str, wait_until: datetime | None) -> datetime | None:
+        """Deliver one action. Returns until when its destination is better left alone."""
+        owner = uuid.uuid4().hex
+        work = self.ledger.claim(key, owner=owner, now=self.clock(), lease=LEASE)
+        if isinstance(work, Refusal):
+            log.debug("action not claimed", action=key, reason=work)
+            return None
+        action = Action.from_body(work.body)
+        if wait_until is not None:
+            self._later(work, owner, wait_until, "its destination is busy", counted=False)
+            return wait_until
+        if action.after and not self._is_settled(action.after):
+            turn = self.clock() + timedelta(seconds=TURN_S)
+            self._later(work, owner, turn, "the action before it has not settled", counted=False)
+            return None
+        try:
+            handle = self._attempt(action)
+        except TemporaryFailure as failure:
+            return self._failed(work, owner, action, failure)
+        except PermanentFailure as failure:
+            self._refused(work, owner, action, str(failure))
+        else:
+            self._delivered(work, owner, action, handle)
+        return None
+
+    def _attempt(self, action: Action) -> Handle:
+        destination = self.destinations.get(action.destination)
+        if destination is None:
+            raise PermanentFailure(
+                f"the destination {action.destination} is no longer configured; "
+                f"what it holds under {action.episode_key} is to be dealt with by hand"
+            )
+        ready = destination.with_secrets(self.secret)
+        try:
+            return ready.deliver(action, self.outbound)
+        except Refused as refused:
+            if refused.status not in _CREDENTIAL:
+                raise
+            anew = destination.with_secrets(self.secret_anew)
+            if anew == ready:
+                raise
+            return anew.deliver(action, self.outbound)
+
+    def _is_settled(self, key: str) -> bool:
+        before = self.ledger.work(key)
+        return before is None or before.is_settled
+
+    def _delivered(self, work: Work, owner: str, action: Action, handle: Handle) -> None:
+        result = {"outcome": "delivered", "key": handle.key, "url": handle.url}
+        log.info("delivered", **self._about(work, action), url=handle.url or None)
+        if not self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result):
+            log.warning("the lease ran out before it was settled", **self._about(work, action))
+
+    def _failed(
+        self, work: Work, owner: str, action: Action, failure: TemporaryFailure
+    ) -> datetime | None:
+        now = self.clock()
+        if now - work.recorded_at >= GIVE_UP_AFTER:
+            self._refused(work, owner, action, f"given up after {GIVE_UP_AFTER}: {failure}")
+            return None
+        wait_s = backoff_s(work.attempts, self.jitter())
+        if isinstance(failure, UnknownOutcome):
+            # it may have been carried out: where a repeat costs or shows twice, not at once
+            wait_s = max(wait_s, LEASE.total_seconds())
+        due_at = now + timedelta(seconds=max(wait_s, failure.retry_after_s or 0.0))
+        log.warning(
+            "not delivered yet",
+            **self._about(work, action),
+            reason=str(failure),
+            due_at=due_at.isoformat(),
+        )
+        self._later(work, owner, due_at, str(failure))
+        return due_at
+
+    def _refused(self, work: Work, owner: str, action: Action, reason: str) -> None:
+        log.error("refused for good", **self._about(work, action), reason=reason)
+        attributes = {
+            "content": "action",
+            "action": action.key,
+            "destination": action.destination,
+            "verb": action.verb,
+            "episode": action.episode_key,
+        }
+        result: dict[str, Any] = {"outcome": "refused", "reason": reason}
+        try:
+            self.dead_letters.leave(encode(work.body), attributes, reason)
+        except TemporaryFailure as failure:
+            due_at = self.clock() + timedelta(seconds=backoff_s(work.attempts, self.jitter()))
+            self._later(work, owner, due_at, f"{reason}; not among the dead letters: {failure}")
+            return
+        except Failure as failure:
+            log.error("not among the dead letters", action=work.key, reason=str(failure))
+            result["dead_letters"] = str(failure)
+        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
+
+    def _later(
+        self, work: Work, owner: str, due_at: datetime, reason: str, *, counted: bool = True
+    ) -> None:
+        self.ledger.postpone(
+            work.key, owner=owner, due_at=due_at, result={"reason": reason}, counted=counted
+        )
+
+    def _about(self, work: Work, action: Action) -> dict[str, object]:
+        return {
+            "action": action.key,
+            "destination": action.destination,
+            "verb": action.verb,
+            "run": action.message.facts.get("run_id"),
+            "attempt": work.attempts,
+        }
+
+
+def backoff_s(attempts: int, jitter: float) -> float:
+    """Seconds until the next attempt after `attempts` failed ones; `jitter` is from 0 to 1."""
+    longest = min(BACKOFF_FIRST_S * 2.0 ** min(attempts - 1, 20), BACKOFF_LIMIT_S)
+    return longest * (0.5 + jitter / 2)

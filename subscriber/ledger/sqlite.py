@@ -1,0 +1,183 @@
+"""The ledger in a SQLite file: the default on one machine, for any number of its processes."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from subscriber.ledger.contract import Kind, Refusal, Subject, Work
+from subscriber.ledger.entry import Entry, checked_key, decoded, encoded_body
+from subscriber.ledger.sqlite_file import SqliteFile
+
+BUSY_TIMEOUT_S = 5.0
+FORGET_AT_ONCE = 10  # expired rows that a settlement removes; it adds but one
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_TIMES = ("recorded_at", "due_at", "expire_at")
+
+
+class SqliteLedger:
+    """Keeps everything in one file, which is created on first use; its folder must exist."""
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self._file = SqliteFile(path, busy_timeout_s)
+
+    def record(self, work: Work) -> None:
+        entry = Entry.of(work)
+        with self._file.changing() as connection:
+            _record(connection, entry)
+
+    def claim(self, key: str, *, owner: str, now: datetime, lease: timedelta) -> Work | Refusal:
+        with self._file.changing() as connection:
+            entry = _entry(connection, key)
+            claimed = entry.claimed(owner, now, lease) if entry else Refusal.MISSING
+            if isinstance(claimed, Refusal):
+                return claimed
+            _update(connection, claimed)
+        return claimed.work()
+
+    def settle(self, key: str, *, owner: str, now: datetime, result: dict[str, Any]) -> bool:
+        with self._file.changing() as connection:
+            entry = _entry(connection, key)
+            settled = entry.settled(owner, now, result) if entry else None
+            if settled is None:
+                return False
+            _update(connection, settled)
+            _forget_expired(connection, now)
+            return True
+
+    def postpone(
+        self,
+        key: str,
+        *,
+        owner: str,
+        due_at: datetime,
+        result: dict[str, Any],
+        counted: bool = True,
+    ) -> bool:
+        with self._file.changing() as connection:
+            entry = _entry(connection, key)
+            postponed = entry.postponed(owner, due_at, result, counted=counted) if entry else None
+            if postponed is None:
+                return False
+            _update(connection, postponed)
+            return True
+
+    def due(self, now: datetime, limit: int) -> Sequence[Work]:
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM work WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+                (_number(now), limit),
+            ).fetchall()
+        return [_entry_of(row).work() for row in rows]
+
+    def work(self, key: str) -> Work | None:
+        with self._file.reading() as connection:
+            entry = _entry(connection, key)
+        return entry.work() if entry else None
+
+    def subject(self, key: str) -> Subject:
+        with self._file.reading() as connection:
+            version, body = _subject(connection, key)
+        return Subject(key, decoded(body), version)
+
+    def decide(self, before: Subject, body: dict[str, Any], actions: Sequence[Work]) -> bool:
+        key, text = checked_key(before.key), encoded_body(body)
+        entries = [Entry.of(action) for action in actions]
+        with self._file.changing() as connection:
+            version, _ = _subject(connection, key)
+            if version != before.version:
+                return False
+            connection.execute(
+                "INSERT INTO subjects (key, body, version) VALUES (?, ?, 1)"
+                " ON CONFLICT (key) DO UPDATE SET body = excluded.body, version = version + 1",
+                (key, text),
+            )
+            for entry in entries:
+                _record(connection, entry)
+            return True
+
+    def cooldown(self, name: str) -> datetime | None:
+        with self._file.reading() as connection:
+            row = connection.execute(
+                "SELECT until FROM cooldowns WHERE name = ?", (name,)
+            ).fetchone()
+        return _time(row["until"]) if row else None
+
+    def cool_down(self, name: str, until: datetime) -> None:
+        with self._file.changing() as connection:
+            connection.execute(
+                "INSERT INTO cooldowns (name, until) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET until = max(until, excluded.until)",
+                (name, _number(until)),
+            )
+
+    def check(self) -> None:
+        with self._file.changing() as connection:
+            # a transaction alone writes nothing: a file that is read-only shows itself here
+            connection.execute("UPDATE cooldowns SET until = until WHERE name = ''")
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again on the next use."""
+        self._file.close()
+
+
+def _entry(connection: sqlite3.Connection, key: str) -> Entry | None:
+    row = connection.execute("SELECT * FROM work WHERE key = ?", (key,)).fetchone()
+    return _entry_of(row) if row else None
+
+
+def _record(connection: sqlite3.Connection, entry: Entry) -> None:
+    known = _entry(connection, entry.key)
+    if known is None or known.is_expired(entry.recorded_at):
+        connection.execute(
+            "REPLACE INTO work (key, kind, body, recorded_at, due_at, owner, attempts, result,"
+            " is_held, expire_at) VALUES (:key, :kind, :body, :recorded_at, :due_at, :owner,"
+            " :attempts, :result, :is_held, :expire_at)",
+            _row(entry),
+        )
+
+
+def _update(connection: sqlite3.Connection, entry: Entry) -> None:
+    connection.execute(
+        "UPDATE work SET due_at = :due_at, owner = :owner, attempts = :attempts, result = :result,"
+        " is_held = :is_held, expire_at = :expire_at WHERE key = :key",
+        _row(entry),
+    )
+
+
+def _forget_expired(connection: sqlite3.Connection, now: datetime) -> None:
+    connection.execute(
+        "DELETE FROM work WHERE rowid IN"
+        " (SELECT rowid FROM work WHERE expire_at <= ? ORDER BY expire_at LIMIT ?)",
+        (_number(now), FORGET_AT_ONCE),
+    )
+
+
+def _subject(connection: sqlite3.Connection, key: str) -> tuple[str, str]:
+    """Its version and its body as JSON."""
+    row = connection.execute("SELECT version, body FROM subjects WHERE key = ?", (key,)).fetchone()
+    return (str(row["version"]), row["body"]) if row else ("", "{}")
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    values = vars(entry)
+    return values | {name: _number(values[name]) for name in _TIMES}
+
+
+def _entry_of(row: sqlite3.Row) -> Entry:
+    values = dict(row)
+    values |= {name: _time(values[name]) for name in _TIMES}
+    values |= {"kind": Kind(values["kind"]), "is_held": bool(values["is_held"])}
+    return Entry(**values)
+
+
+def _number(time: datetime | None) -> int | None:
+    """Microseconds since 1970: exact, and in the order of time."""
+    return None if time is None else (time - _EPOCH) // _MICROSECOND
+
+
+def _time(number: int | None) -> datetime | None:
+    return None if number is None else _EPOCH + number * _MICROSECOND

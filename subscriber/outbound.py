@@ -1,0 +1,282 @@
+"""Outbound: the one door through which requests leave the subscriber.
+
+It alone knows time-outs, which answers may be tried again, how large an answer may be, and how to
+keep URLs, headers and bodies out of errors.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3.util.retry import Retry
+
+from shared.errors import PermanentFailure, TemporaryFailure
+
+CONNECT_TIMEOUT_S = 3.05
+READ_TIMEOUT_S = 10.0
+WHOLE_ANSWER_S = 30.0  # an answer that dribbles is given up after this
+ANSWER_LIMIT_BYTES = 1_000_000
+RETRY_AFTER_LIMIT_S = 3_600.0
+
+# worth another try at once, unless the answer says when; the rest of `_LATER` is worth one later
+_AT_ONCE = frozenset({500, 502, 503, 504})
+_LATER = frozenset({408, 425, 429}) | _AT_ONCE
+_OTHER_5XX = range(500, 600)
+
+
+class Refused(PermanentFailure):
+    """The other side answered, and said no. `status` is its HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Busy(TemporaryFailure):
+    """The other side did not answer, or said not now. `status` is its HTTP status, if any."""
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.status = status
+
+
+class UnknownOutcome(Busy):
+    """The request went out whole and no answer came: it may or may not have been carried out."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A 2xx answer. `content` is what its body holds as JSON, None if it is no JSON."""
+
+    status: int
+    content: Any
+
+    def text(self, *path: str) -> str:
+        """The string found by following `path` through objects; empty if there is none."""
+        found = self.content
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, str) else ""
+
+
+class _NotWhenToldToWait(Retry):
+    """urllib3's retries, but a server that says when to come back is not asked before that."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: FBT001, FBT002 - urllib3's signature
+        return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
+
+
+class _NoAuth(AuthBase):
+    """Keeps credentials of a .netrc file out of our requests."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def _again(*, repeatable: bool) -> Retry:
+    return _NotWhenToldToWait(
+        total=2,
+        connect=2,
+        read=2 if repeatable else 0,
+        status=2 if repeatable else 0,
+        other=0,
+        redirect=False,
+        backoff_factor=0.5,
+        status_forcelist=_AT_ONCE if repeatable else (),
+        allowed_methods=None,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+
+
+def _session(*, repeatable: bool) -> requests.Session:
+    session = requests.Session()
+    adapter = HTTPAdapter(max_retries=_again(repeatable=repeatable), pool_maxsize=32)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["User-Agent"] = "afterrun"
+    return session
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """Sends one request and says what came of it. Safe to share between threads.
+
+    Refused for an answer that another try cannot change; Busy for time-outs, broken connections,
+    408, 425, 429 and 5xx; UnknownOutcome where the request may have been carried out unanswered.
+    `repeatable` requests are tried twice more within some seconds, the others only if they
+    certainly never arrived.
+    """
+
+    read_timeout_s: float = READ_TIMEOUT_S
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _sessions: threading.local = field(default_factory=threading.local, repr=False)
+
+    def post_json(
+        self,
+        url: str,
+        body: object,
+        *,
+        headers: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+        repeatable: bool = True,
+        answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
+        """POST `body` as JSON (bytes are sent as they are). Redirects are refused."""
+        sent = body if isinstance(body, bytes) else encode(body)
+        return self._request(
+            "POST",
+            url,
+            data=sent,
+            headers={"Content-Type": "application/json", **(headers or {})},
+            auth=HTTPBasicAuth(basic[0].encode(), basic[1].encode()) if basic else _NoAuth(),
+            repeatable=repeatable,
+            limit=answer_limit_bytes,
+        )
+
+    def get_json(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        follow_redirects: bool = False,
+        answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
+        """GET `url`. A redirect, if followed, takes no Authorization to another host."""
+        return self._request(
+            "GET",
+            url,
+            params=params,
+            headers=headers or {},
+            auth=_NoAuth(),
+            repeatable=True,
+            limit=answer_limit_bytes,
+            redirects=follow_redirects,
+        )
+
+    def _request(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        auth: AuthBase,
+        repeatable: bool,
+        limit: int,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        redirects: bool = False,
+    ) -> Answer:
+        host = urlsplit(url).hostname or "?"
+        try:
+            with self._session(repeatable=repeatable).request(
+                method,
+                url,
+                params=params,
+                data=data,
+                headers=headers,
+                auth=auth,
+                timeout=(CONNECT_TIMEOUT_S, self.read_timeout_s),
+                allow_redirects=redirects,
+                stream=True,
+            ) as response:
+                return self._judged(host, response, limit)
+        except requests.ConnectTimeout:
+            raise Busy(f"{host} could not be reached in {CONNECT_TIMEOUT_S:.0f} s") from None
+        except requests.Timeout:
+            raise UnknownOutcome(f"{host} did not answer in {self.read_timeout_s:.0f} s") from None
+        except requests.exceptions.SSLError:
+            raise Busy(f"{host}: no trusted TLS connection could be made") from None
+        except requests.ConnectionError as error:
+            reason = getattr(error.args[0] if error.args else None, "reason", None)
+            if isinstance(reason, NewConnectionError):
+                raise Busy(f"{host} could not be reached") from None
+            if isinstance(reason, ReadTimeoutError):
+                raise UnknownOutcome(
+                    f"{host} did not answer in {self.read_timeout_s:.0f} s"
+                ) from None
+            raise UnknownOutcome(f"{host} broke the connection") from None
+        except requests.exceptions.ChunkedEncodingError:
+            raise UnknownOutcome(f"{host} broke the connection") from None
+        except requests.TooManyRedirects:
+            raise PermanentFailure(f"{host} redirects without end") from None
+        except (requests.RequestException, UnicodeError, ValueError) as error:
+            # not the error's text: it may hold the URL, and that a credential
+            raise PermanentFailure(f"{host}: {type(error).__name__}, nothing was sent") from None
+
+    def _session(self, *, repeatable: bool) -> requests.Session:
+        name = f"repeatable_{repeatable}"
+        session: requests.Session | None = getattr(self._sessions, name, None)
+        if session is None:
+            session = _session(repeatable=repeatable)
+            setattr(self._sessions, name, session)
+        return session
+
+    def _judged(self, host: str, response: requests.Response, limit: int) -> Answer:
+        status = response.status_code
+        if status in _LATER or status in _OTHER_5XX:
+            raise Busy(
+                f"{host} answered {status}",
+                status=status,
+                retry_after_s=retry_after_s(response.headers.get("Retry-After"), self.clock()),
+            )
+        if 300 <= status < 400:
+            raise Refused(f"{host} answered {status}, a redirect: is its base URL right?", status)
+        if not 200 <= status < 300:
+            raise Refused(f"{host} answered {status}", status)
+        return Answer(status, _json(_read(host, response, limit)))
+
+
+def _read(host: str, response: requests.Response, limit: int) -> bytes:
+    until = time.monotonic() + WHOLE_ANSWER_S
+    body = bytearray()
+    for chunk in response.iter_content(65_536):
+        body += chunk
+        if len(body) > limit:
+            raise PermanentFailure(f"{host} answered with more than {limit:,} bytes")
+        if time.monotonic() > until:
+            raise UnknownOutcome(f"{host} took more than {WHOLE_ANSWER_S:.0f} s to answer")
+    return bytes(body)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def encode(body: object) -> bytes:
+    """`body` as compact JSON in UTF-8; text that is no valid Unicode is replaced by `?`."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for, at most an hour; None if it says nothing usable.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    if header is None:
+        return None
+    value = header.strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), RETRY_AFTER_LIMIT_S)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_S)

@@ -1,0 +1,66 @@
+"""Patterns: how a rule says which names and ids it means."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
+
+NAME = "name:"
+NOT = "!"
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """One or several patterns, as written.
+
+    Digits alone are an id; everything else is a name or a glob (`*`, `?`, `[ab]`) that ignores
+    case; `name:2024` is that name to the letter, though it looks like an id or a glob; `!x` leaves
+    out what `x` matches.
+    """
+
+    written: tuple[str, ...]
+
+    def match(self, *, id: str = "", name: str = "") -> bool:  # noqa: A002 - the word for it
+        """Whether any pattern matches, and none that begins with `!`.
+
+        With only `!` patterns, everything else matches; so does what is not known at all.
+        """
+        wanted = [pattern for pattern in self.written if not pattern.startswith(NOT)]
+        unwanted = [pattern[1:] for pattern in self.written if pattern.startswith(NOT)]
+        return (not wanted or _any(wanted, id, name)) and not _any(unwanted, id, name)
+
+
+def _any(patterns: Iterable[str], id_: str, name: str) -> bool:
+    return any(_matches(pattern, id_, name.casefold()) for pattern in patterns)
+
+
+def _matches(pattern: str, id_: str, name: str) -> bool:
+    if pattern.isascii() and pattern.isdigit():
+        return pattern == id_
+    if pattern.startswith(NAME):
+        return pattern.removeprefix(NAME).casefold() == name
+    return fnmatchcase(name, pattern.casefold())
+
+
+def parse(value: Any) -> Patterns:
+    """Patterns from a text, a number or a list of those; raises ValueError for anything else."""
+    if isinstance(value, Patterns):
+        return value
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        raise ValueError("this list is empty: it can never match; leave the key out for everything")
+    return Patterns(tuple(_pattern(item) for item in values))
+
+
+def _pattern(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("write a name, an id or a glob, or a list of those")
+    pattern = str(value).strip()
+    if not pattern.removeprefix(NOT).removeprefix(NAME):
+        raise ValueError("this is empty; write a name, an id or a glob")
+    return pattern
+
+
+PatternsField = Annotated[Patterns, PlainValidator(parse)]

@@ -1,0 +1,151 @@
+"""The subscriber's settings: the environment, and the configuration file that it names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast
+
+from shared import secret_refs
+from shared.errors import Mistake
+from shared.secret_refs import SecretRef
+from shared.settings import GoogleProject, check_url, emulator_host, is_cloud_run, log_level, text
+from subscriber import configuration, guides
+from subscriber.configuration import Configuration
+from subscriber.push_auth import GOOGLE_CERTS_URL
+from subscriber.yaml_lines import parse
+
+DEFAULT_FILE = "afterrun.yaml"
+DEFAULT_DEAD_LETTERS = "dbt-cloud-events-dead-letters"
+DEFAULT_LEDGER = "sqlite:./afterrun.db"
+FILE_LIMIT_BYTES = 1_000_000
+
+PushMode = Literal["platform", "verify", "off"]
+
+
+@dataclass(frozen=True)
+class LedgerSettings:
+    """`where` is a path for `sqlite`, PROJECT/DATABASE for `firestore`, empty for `memory`."""
+
+    kind: Literal["sqlite", "firestore", "memory"]
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class PushSettings:
+    """How a request shows that it comes from our subscription."""
+
+    mode: PushMode
+    audience: str = ""
+    service_account: str = ""
+    certs_url: str = GOOGLE_CERTS_URL
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What two subscribers may differ in. Holds references to secrets only: safe to show."""
+
+    configuration: Configuration
+    project: GoogleProject
+    dead_letter_topic: str
+    ledger: LedgerSettings
+    push: PushSettings
+    secret_manager_host: str | None
+    firestore_host: str | None
+    is_emulated: bool
+    log_level: str
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` holds, and the configuration file that it names.
+
+    Raises Mistake, which names the variable, or file and line, and the fix; it repeats no value.
+    """
+    return Settings(
+        configuration=_configuration(environ),
+        project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
+        dead_letter_topic=text(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS),
+        ledger=_ledger(environ),
+        push=_push(environ),
+        secret_manager_host=emulator_host(environ, "SECRET_MANAGER_EMULATOR_HOST"),
+        firestore_host=emulator_host(environ, "FIRESTORE_EMULATOR_HOST"),
+        is_emulated=emulator_host(environ, "PUBSUB_EMULATOR_HOST") is not None,
+        log_level=log_level(environ),
+    )
+
+
+def references(found: Configuration) -> list[SecretRef]:
+    """Every secret that a configuration refers to."""
+    token = secret_refs.parse(found.dbt_cloud.token.get_secret_value())
+    return [token] + [
+        ref for each in found.destinations.values() for ref in each.secret_refs().values()
+    ]
+
+
+def _configuration(environ: Mapping[str, str]) -> Configuration:
+    named = text(environ, "AFTERRUN_CONFIG")
+    path = Path(named or DEFAULT_FILE)
+    if not named and not path.is_file():
+        return guides.configuration(environ)
+    try:
+        with path.open(encoding="utf-8") as file:
+            written = file.read(FILE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise Mistake(f"AFTERRUN_CONFIG: {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Mistake(f"{path}: not UTF-8 text") from None
+    if len(written) > FILE_LIMIT_BYTES:
+        raise Mistake(f"{path}: larger than {FILE_LIMIT_BYTES:,} bytes")
+    found = configuration.read(*parse(written, str(path)))
+    beside = tuple(
+        f"{name} is set, but {path} rules and does not refer to it"
+        for name in guides.set_beside(environ, references(found))
+    )
+    return replace(found, warnings=found.warnings + beside)
+
+
+def _ledger(environ: Mapping[str, str]) -> LedgerSettings:
+    written = text(environ, "LEDGER", "" if is_cloud_run(environ) else DEFAULT_LEDGER)
+    if not written:
+        raise Mistake("LEDGER: missing; on Cloud Run, set it to firestore:PROJECT/DATABASE")
+    kind, _, where = written.partition(":")
+    if kind == "firestore" and where.count("/") == 1 and not where.startswith("/"):
+        project, database = where.split("/")
+        return LedgerSettings("firestore", f"{project}/{database or '(default)'}")
+    if (kind == "sqlite" and where) or kind == "memory":
+        if is_cloud_run(environ):
+            raise Mistake(
+                f"LEDGER: Cloud Run keeps nothing that {kind} holds; "
+                "set it to firestore:PROJECT/DATABASE"
+            )
+        return LedgerSettings(cast("Literal['sqlite', 'memory']", kind), where)
+    raise Mistake("LEDGER: write sqlite:PATH, firestore:PROJECT/DATABASE or memory:")
+
+
+def _push(environ: Mapping[str, str]) -> PushSettings:
+    audience = text(environ, "PUSH_AUDIENCE")
+    account = text(environ, "PUSH_SERVICE_ACCOUNT")
+    mode = text(environ, "PUSH_AUTH").lower()
+    if not mode:
+        if audience:
+            mode = "verify"
+        elif is_cloud_run(environ):
+            raise Mistake(
+                "PUSH_AUTH: missing; on Cloud Run, set it to platform (a private service) or "
+                "verify, with PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT"
+            )
+        else:
+            mode = "off"
+    if mode not in ("platform", "verify", "off"):
+        raise Mistake("PUSH_AUTH: write platform, verify or off")
+    if mode == "off":
+        if is_cloud_run(environ):
+            raise Mistake("PUSH_AUTH: `off` is for this machine and emulators, not for Cloud Run")
+        return PushSettings("off")
+    for name, value in (("PUSH_AUDIENCE", audience), ("PUSH_SERVICE_ACCOUNT", account)):
+        if not value:
+            raise Mistake(f"{name}: missing; PUSH_AUTH={mode} compares the push token with it")
+    try:
+        certs_url = check_url(text(environ, "PUSH_CERTS_URL", GOOGLE_CERTS_URL))
+    except Mistake as mistake:
+        raise Mistake(f"PUSH_CERTS_URL: {mistake}") from None
+    return PushSettings(cast(PushMode, mode), audience, account, certs_url)

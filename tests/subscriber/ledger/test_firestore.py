@@ -1,0 +1,280 @@
+"""What a network adds: lost answers, refusals, contention; and what Google keeps for us."""
+
+import socket
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import uuid4
+
+import grpc
+import pytest
+from google.cloud.firestore import Client
+
+from shared.errors import Mistake, PermanentFailure, TemporaryFailure
+from subscriber.ledger.contract import KEEP_SETTLED, Refusal, Work
+from subscriber.ledger.firestore import META, WORK, FirestoreLedger
+from subscriber.ledger.firestore_database import Database, Document
+from tests.emulators import ON_FIRESTORE
+from tests.subscriber.ledger.builders import LEASE, NOW, SECOND, some_work
+from tests.subscriber.ledger.claimants import granted
+from tests.subscriber.ledger.firestore_proxy import Faults, proxy
+
+pytestmark = ON_FIRESTORE
+
+NOWHERE = "127.0.0.1:9"  # calls that are answered by the proxy go no further
+
+
+@pytest.fixture
+def project() -> str:
+    return f"test-{uuid4().hex}"
+
+
+@pytest.fixture
+def database(project: str, firestore_emulator: str) -> Database:
+    return Database(project, "(default)", firestore_emulator, 5.0)
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def ledger(project: str, firestore_emulator: str, faults: Faults) -> Iterator[FirestoreLedger]:
+    """A ledger on the emulator, with faults in between."""
+    with proxy(firestore_emulator, faults) as host:
+        yield FirestoreLedger(project, "(default)", host)
+
+
+@pytest.fixture
+def refusing(project: str, faults: Faults) -> Iterator[FirestoreLedger]:
+    """A ledger with nothing but faults."""
+    with proxy(NOWHERE, faults) as host:
+        yield FirestoreLedger(project, "(default)", host, timeout_s=0.2)
+
+
+def test_processes_that_claim_the_same_keys_get_each_key_once(
+    project: str, firestore_emulator: str
+) -> None:
+    answers = granted(4, 25, "firestore", project, firestore_emulator)
+
+    assert sorted(key for keys in answers for key in keys) == sorted(
+        f"work/{number}" for number in range(25)
+    )
+
+
+# answers that are lost
+
+
+def test_recording_survives_a_lost_answer(ledger: FirestoreLedger, faults: Faults) -> None:
+    faults.lost = 1
+
+    ledger.record(some_work())
+
+    assert faults.commits == 2
+    assert ledger.work("work") == some_work()
+
+
+def test_a_claim_whose_answer_was_lost_is_granted_once(
+    ledger: FirestoreLedger, faults: Faults
+) -> None:
+    ledger.record(some_work())
+    faults.lost = 1
+
+    work = ledger.claim("work", owner="me", now=NOW, lease=LEASE)
+
+    assert isinstance(work, Work)
+    assert (work.owner, work.attempts) == ("me", 1)
+    assert ledger.work("work") == work
+    assert ledger.claim("work", owner="you", now=NOW, lease=LEASE) is Refusal.BUSY
+
+
+def test_settling_and_postponing_survive_a_lost_answer(
+    ledger: FirestoreLedger, faults: Faults
+) -> None:
+    ledger.record(some_work())
+    ledger.claim("work", owner="me", now=NOW, lease=LEASE)
+    faults.lost = 1
+    assert ledger.postpone("work", owner="me", due_at=NOW, result={}, counted=False)
+    ledger.claim("work", owner="you", now=NOW, lease=LEASE)
+    faults.lost = 1
+
+    assert ledger.settle("work", owner="you", now=NOW, result={"dedup_key": "abc"})
+
+    work = ledger.work("work")
+    assert work is not None
+    assert (work.is_settled, work.attempts) == (True, 1)
+    assert work.result == {"dedup_key": "abc"}
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new subject", "known subject"])
+def test_a_decision_recognises_its_own_write_after_a_lost_answer(
+    ledger: FirestoreLedger, faults: Faults, *, is_new: bool
+) -> None:
+    if not is_new:
+        ledger.decide(ledger.subject("job/17"), {"n": 0}, [])
+    before = ledger.subject("job/17")
+    ledger.record(some_work("known"))
+    faults.lost = 1
+
+    assert ledger.decide(before, {"n": 1}, [some_work("open")])
+    faults.lost = 1
+    assert ledger.decide(
+        ledger.subject("job/17"), {"n": 2}, [some_work("known"), some_work("close")]
+    )
+
+    assert ledger.subject("job/17").body == {"n": 2}
+    assert {work.key for work in ledger.due(NOW, 10)} == {"known", "open", "close"}
+
+
+def test_a_cooldown_survives_a_lost_answer(ledger: FirestoreLedger, faults: Faults) -> None:
+    faults.lost = 1
+
+    ledger.cool_down("host", NOW)
+
+    assert ledger.cooldown("host") == NOW
+
+
+# refusals
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.INTERNAL,
+    ],
+)
+def test_what_may_work_at_once_is_tried_again_at_once(
+    ledger: FirestoreLedger, faults: Faults, status: grpc.StatusCode
+) -> None:
+    faults.answers = deque([status, status])
+
+    ledger.record(some_work())
+
+    assert faults.commits == 3
+    assert ledger.work("work") == some_work()
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    ],
+)
+def test_what_may_work_later_is_a_temporary_failure(
+    refusing: FirestoreLedger, faults: Faults, status: grpc.StatusCode
+) -> None:
+    faults.always = status
+
+    for call in (
+        lambda: refusing.record(some_work()),
+        lambda: refusing.work("work"),
+        lambda: refusing.due(NOW, 10),
+    ):
+        with pytest.raises(TemporaryFailure, match="Firestore"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, "roles/datastore.user"),
+        (grpc.StatusCode.UNAUTHENTICATED, "roles/datastore.user"),
+        (grpc.StatusCode.NOT_FOUND, "no such database"),
+        (grpc.StatusCode.FAILED_PRECONDITION, "Native mode"),
+    ],
+)
+def test_what_a_person_must_mend_is_a_mistake_that_says_how(
+    refusing: FirestoreLedger, faults: Faults, status: grpc.StatusCode, told: str
+) -> None:
+    faults.always = status
+
+    for call in (
+        refusing.check,
+        lambda: refusing.record(some_work()),
+        lambda: refusing.claim("work", owner="me", now=NOW, lease=LEASE),
+        lambda: refusing.due(NOW, 10),
+    ):
+        with pytest.raises(Mistake, match=told):
+            call()
+
+
+def test_what_google_cannot_read_is_a_permanent_failure(
+    refusing: FirestoreLedger, faults: Faults
+) -> None:
+    faults.always = grpc.StatusCode.INVALID_ARGUMENT
+
+    with pytest.raises(PermanentFailure):
+        refusing.record(some_work())
+
+
+def test_a_server_that_is_not_there_is_a_reason_to_try_again(project: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ledger = FirestoreLedger(project, "(default)", f"127.0.0.1:{port}", timeout_s=0.2)
+
+    with pytest.raises(TemporaryFailure):
+        ledger.work("work")
+
+
+def test_missing_credentials_are_a_mistake_told_on_first_use(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "missing.json")
+    ledger = FirestoreLedger(project, "(default)")
+
+    with pytest.raises(Mistake, match="credentials"):
+        ledger.check()
+
+
+def test_a_database_of_another_version_is_a_mistake(
+    ledger: FirestoreLedger, database: Database
+) -> None:
+    database.write([Document(META, "schema", {"version": 2})])
+
+    with pytest.raises(Mistake, match="version 2 of the ledger, this program reads 1"):
+        ledger.check()
+
+
+# what Google keeps for us
+
+
+def test_databases_of_one_project_are_apart(project: str, firestore_emulator: str) -> None:
+    FirestoreLedger(project, "one", firestore_emulator).record(some_work())
+
+    assert FirestoreLedger(project, "other", firestore_emulator).work("work") is None
+
+
+def test_settled_work_says_when_google_may_delete_it_and_is_no_longer_indexed_as_due(
+    ledger: FirestoreLedger, database: Database
+) -> None:
+    ledger.record(some_work())
+    (waiting,) = database.read(WORK, ["work"])
+    ledger.claim("work", owner="me", now=NOW, lease=LEASE)
+    ledger.settle("work", owner="me", now=NOW + SECOND, result={})
+    (settled,) = database.read(WORK, ["work"])
+
+    assert "expire_at" not in waiting.values
+    assert isinstance(settled.values["expire_at"], datetime)
+    assert settled.values["expire_at"] == NOW + SECOND + KEEP_SETTLED
+    assert "due_at" not in settled.values
+
+
+def test_the_emulator_of_the_environment_is_used_when_none_is_handed_in(
+    project: str, firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
+
+    FirestoreLedger(project, "(default)").record(some_work())
+
+    documents = Client(project=project).collection(WORK).get(timeout=5)
+    assert [document.get("key") for document in documents] == ["work"]
