@@ -79,15 +79,16 @@ class BatchingPublisher:
             or self._waiting_bytes + size_bytes > WAITING_LIMIT_BYTES
         ):
             raise TemporaryFailure("too many events are waiting for Pub/Sub")
-        message_id: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        message_id: asyncio.Future[str] = loop.create_future()
         self._waiting.append(_Waiting(message, size_bytes, message_id))
         self._waiting_bytes += size_bytes
         self._wake()
+        end = loop.call_later(timeout_s, _give_up, message_id)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await message_id
-        except TimeoutError:
-            raise TemporaryFailure(f"no answer from Pub/Sub within {timeout_s:.1f} s") from None
+            return await message_id
+        finally:
+            end.cancel()
 
     async def ready(self) -> None:
         await self._topic.ready()
@@ -150,3 +151,8 @@ class BatchingPublisher:
                 each.message_id.set_exception(outcome)
             else:
                 each.message_id.set_result(outcome)
+
+
+def _give_up(message_id: asyncio.Future[str]) -> None:
+    if not message_id.done():
+        message_id.set_exception(TemporaryFailure("no answer from Pub/Sub in time"))

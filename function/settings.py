@@ -44,12 +44,20 @@ def read(environ: Mapping[str, str]) -> Settings:
         secret_manager_host=emulator_host(environ, "SECRET_MANAGER_EMULATOR_HOST"),
         log_level=log_level(environ),
     )
-    if settings.pubsub_host and not settings.project.configured and "/" not in settings.topic:
+    if _needs_project(settings) and not settings.project.configured:
         raise Mistake(
-            "GOOGLE_CLOUD_PROJECT: with PUBSUB_EMULATOR_HOST there are no credentials to take the "
-            "project from; set it to the project of the emulator's topic, any name will do"
+            "GOOGLE_CLOUD_PROJECT: with an emulator there are no credentials to take the project "
+            "from; set it to the one in which the emulator has the topic and the secrets"
         )
     return settings
+
+
+def _needs_project(settings: Settings) -> bool:
+    has_short_secret = any(ref.scheme == "secret" and not ref.project for ref in settings.secrets)
+    return bool(
+        (settings.pubsub_host and "/" not in settings.topic)
+        or (settings.secret_manager_host and has_short_secret)
+    )
 
 
 def _topic(environ: Mapping[str, str]) -> str:

@@ -45,7 +45,7 @@ def message(body: bytes, received_at: datetime) -> Message:
     except UnreadableEvent:
         attributes = {"event_id": events.event_id(body), "content": Content.UNREADABLE.value}
     attributes["received_at"] = received_at.isoformat(timespec="milliseconds")
-    return Message(body, {key: cut(value) for key, value in attributes.items() if value})
+    return Message(body, attributes)
 
 
 def cut(text: str) -> str:
@@ -56,7 +56,7 @@ def cut(text: str) -> str:
 
 
 def _attributes(event: RunEvent) -> dict[str, str]:
-    return {
+    told = {
         "event_id": event.id,
         "event_type": event.type,
         "account_id": event.account_id,
@@ -66,3 +66,4 @@ def _attributes(event: RunEvent) -> dict[str, str]:
         "status_code": "" if event.status_code is None else str(event.status_code),
         "content": Content.EVENT.value,
     }
+    return {key: cut(value) for key, value in told.items() if value}

@@ -1,4 +1,4 @@
-"""The secrets that webhooks may be signed with: read when first needed, and anew when they change."""
+"""The secrets that webhooks may be signed with: read when needed, and anew when they change."""
 
 import asyncio
 from collections.abc import Callable, Sequence

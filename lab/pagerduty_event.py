@@ -83,17 +83,24 @@ def _errors_in_extras(event: Mapping[str, Any]) -> Iterator[str]:
     for name in ("client", "client_url"):
         if not isinstance(event.get(name, ""), str):
             yield f"'{name}' is invalid (must be a string)"
-    for name, needed, prefix in (("links", "href", ""), ("images", "src", "https://")):
-        extras = event.get(name, [])
-        if not isinstance(extras, list) or not all(isinstance(extra, dict) for extra in extras):
-            yield f"'{name}' is invalid (must be an array of objects)"
-            continue
-        for extra in extras:
-            target = extra.get(needed)
-            if not isinstance(target, str) or not target:
-                yield f"'{name}.{needed}' is missing or blank"
-            elif not target.startswith(prefix):
-                yield f"'{name}.{needed}' is invalid (must be served over https)"
+    yield from _errors_in_list(event, "links", ("href", "text"))
+    yield from _errors_in_list(event, "images", ("src", "href", "alt"))
+
+
+def _errors_in_list(event: Mapping[str, Any], name: str, keys: tuple[str, ...]) -> Iterator[str]:
+    """The first of `keys` is needed, and of an image it is to be served over https."""
+    found = event.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        yield f"'{name}' is invalid (must be an array of objects)"
+        return
+    for each in found:
+        for key in keys:
+            if not isinstance(each.get(key, ""), str):
+                yield f"'{name}.{key}' is invalid (must be a string)"
+        if not each.get(keys[0]):
+            yield f"'{name}.{keys[0]}' is missing or blank"
+        elif name == "images" and not str(each["src"]).startswith("https://"):
+            yield "'images.src' is invalid (must be served over https)"
 
 
 def _not_one_of(name: str, values: tuple[str, ...]) -> str:

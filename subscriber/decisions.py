@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from shared import event as events
 from shared import log
@@ -13,7 +14,6 @@ from subscriber import episodes
 from subscriber.actions import Action
 from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, consequences
-from subscriber.dbt_cloud.ask import DbtCloud
 from subscriber.episodes import JobState
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Work
 from subscriber.run import Answer, Outcome, Status, outcome
@@ -33,13 +33,19 @@ def event_key(event: RunEvent) -> str:
     return f"{event.account_id}/event/{event.id}"
 
 
+class AsksDbtCloud(Protocol):
+    """Who knows about runs; never raises for what it does not know."""
+
+    def about(self, event: RunEvent, *, diagnose: bool) -> Answer: ...
+
+
 @dataclass(frozen=True)
 class Decisions:
     """Decides on recorded events. Safe to share between threads, and to ask twice."""
 
     configuration: Configuration
     ledger: Ledger
-    dbt_cloud: DbtCloud
+    dbt_cloud: AsksDbtCloud
     clock: Callable[[], datetime]
 
     def on(self, key: str) -> Sequence[Action]:

@@ -63,14 +63,21 @@ def _source(event: RunEvent) -> str:
 def _what(diagnosis: Diagnosis) -> str:
     causes = diagnosis.causes
     if not causes:
-        said = [line for line in diagnosis.text.split("\n")[1:] if not line.endswith("error:")]
-        return _shortened(said[0], _LINE_LIMIT) if said else "the failed nodes are not known"
+        return _said(diagnosis.text) or "the failed nodes are not known"
     if len(causes) == 1:
         cause = causes[0]
         return f"{cause.result.kind} {cause.result.name}{_colon(_line(cause))}{_skipped(diagnosis)}"
     names = ", ".join(cause.result.name for cause in causes[:HEADLINE_NODES])
     more = f" and {len(causes) - HEADLINE_NODES} more" if len(causes) > HEADLINE_NODES else ""
     return f"{len(causes)} nodes ({names}{more}){_skipped(diagnosis)}"
+
+
+def _said(log: str) -> str:
+    """What a failed step's log says first; dbt puts the kind of error on a line of its own."""
+    lines = [line.strip() for line in log.split("\n")[1:] if not line.endswith("error:")]
+    if len(lines) > 1 and lines[0].endswith("Error"):
+        return _shortened(f"{lines[0]}: {lines[1]}", _LINE_LIMIT)
+    return _shortened(lines[0], _LINE_LIMIT) if lines else ""
 
 
 def _line(cause: Cause) -> str:

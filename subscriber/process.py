@@ -52,7 +52,7 @@ class Processor:
             event=event.id,
             event_type=event.type,
             run=event.run_id,
-            message=delivered.id,
+            message_id=delivered.id,
             delivery_attempt=delivered.attempt or None,
         )
         self._take_up(key)
@@ -92,9 +92,9 @@ class Processor:
         try:
             self.dead_letters.leave(delivered.data, delivered.attributes, str(reason))
         except PermanentFailure as failure:
-            log.error("not among the dead letters", message=delivered.id, reason=str(failure))
+            log.error("not among the dead letters", message_id=delivered.id, reason=str(failure))
             result["dead_letters"] = str(failure)
-        log.error("unreadable message", message=delivered.id, reason=str(reason))
+        log.error("unreadable message", message_id=delivered.id, reason=str(reason))
         now = self.clock()
         body = {"message_id": delivered.id, "size_bytes": len(delivered.data)}
         self.ledger.record(Work(key, Kind.EVENT, body, recorded_at=now, due_at=None, result=result))

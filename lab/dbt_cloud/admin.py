@@ -75,7 +75,9 @@ class AdminApi:
     async def _list_artifacts(self, request: Request) -> Response:
         run = self._find(request)
         paths = sorted({path for step in run.steps for path in step.artifacts})
-        return JSONResponse(admin_answers.envelope(paths if paths and run.artifacts.ask() else None))
+        return JSONResponse(
+            admin_answers.envelope(paths if paths and run.artifacts.ask() else None)
+        )
 
     async def _artifact(self, request: Request) -> Response:
         run = self._find(request)

@@ -11,7 +11,9 @@ from lab.dbt_cloud import statuses, times
 from lab.dbt_cloud.state import Environment, Job, Run, Step, Trigger
 
 INVALID_TOKEN = "Invalid token."
-NOT_FOUND = "The requested resource was not found. Please check that you have the proper permissions."
+NOT_FOUND = (
+    "The requested resource was not found. Please check that you have the proper permissions."
+)
 
 
 def envelope(data: Any, extra: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def run(run: Run, related: Collection[str]) -> dict[str, Any]:
         "trigger_id": run.trigger.id,
         "deferring_run_id": None,
         "status": run.status,
-        "status_humanized": statuses.IN_WORDS[run.status],
+        "status_humanized": run.status_in_words,
         "status_message": run.status_message,
         "in_progress": not done,
         "is_complete": done,
@@ -69,7 +71,7 @@ def run(run: Run, related: Collection[str]) -> dict[str, Any]:
         "is_error": failed,
         "is_cancelled": run.status == statuses.CANCELLED,
         "is_running": run.status == statuses.RUNNING,
-        "dbt_version": run.sample.dbt_version if run.sample else None,
+        "dbt_version": environment.dbt_version,
         "git_branch": run.trigger.git_branch,
         "git_sha": run.trigger.git_sha,
         "created_at": times.admin(run.started_at),
@@ -96,7 +98,9 @@ def run(run: Run, related: Collection[str]) -> dict[str, Any]:
         "owner_thread_id": None,
         "can_retry": failed and "run_results.json" in wrote,
         "retrying_run_id": None,
-        "retry_not_supported_reason": _why_no_retry(failed=failed, results="run_results.json" in wrote),
+        "retry_not_supported_reason": _why_no_retry(
+            failed=failed, results="run_results.json" in wrote
+        ),
         "deprecation": None,
         "trigger": trigger(run.trigger, run.job) if "trigger" in related else None,
         "job": job(run.job, run.account_id) if "job" in related else None,

@@ -40,7 +40,7 @@ def of(run: Run, event_type: EventType, *, webhook_id: str, webhook_name: str) -
         "runId": str(run.id),
         "environmentId": str(environment.id),
         "environmentName": environment.name,
-        "dbtVersion": run.sample.dbt_version if run.sample else "",
+        "dbtVersion": environment.dbt_version,
         "projectName": environment.project.name,
         "projectId": str(environment.project.id),
         "runStatus": statuses.IN_WEBHOOKS[status],
@@ -59,7 +59,7 @@ def of(run: Run, event_type: EventType, *, webhook_id: str, webhook_name: str) -
     return _event(run.account_id, event_type, at, data, webhook_id, webhook_name)
 
 
-def test_event(at: datetime, *, webhook_id: str, webhook_name: str) -> Event:
+def endpoint_test(at: datetime, *, webhook_id: str, webhook_name: str) -> Event:
     """What "Test endpoint" sends: rightly shaped, about an account and a run that do not exist."""
     data = {
         "jobId": "123",

@@ -1,4 +1,4 @@
-"""Whether something of a run can be read yet: at once, after having been asked for, or when told."""
+"""Whether something of a run can be read yet: at once, after some asking, or when told."""
 
 import threading
 

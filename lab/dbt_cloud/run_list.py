@@ -50,7 +50,9 @@ def page(runs: Iterable[Run], query: Mapping[str, str]) -> Page:
         after = filters["id__gt"] = int(query["id__gt"])
         found = [run for run in found if run.id > after]
     if "status__in" in query:
-        codes = filters["status__in"] = [int(code) for code in re.findall(r"\d+", query["status__in"])]
+        codes = filters["status__in"] = [
+            int(code) for code in re.findall(r"\d+", query["status__in"])
+        ]
         found = [run for run in found if run.status in codes]
     limit = filters["limit"] = min(int(query.get("limit", LIMIT)), LIMIT)
     offset = filters["offset"] = int(query.get("offset", 0))

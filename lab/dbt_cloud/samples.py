@@ -38,7 +38,6 @@ class Sample:
     name: str
     status: int
     steps: tuple[SampleStep, ...] = ()
-    dbt_version: str = "1.11.16"
     began_at: datetime | None = None
     status_message: str | None = None
     clone_logs: str = ""
@@ -89,7 +88,6 @@ def load(name: str) -> Sample:
         name,
         note["status"],
         tuple(steps),
-        dbt_version=note["dbt_version"],
         began_at=times[0],
         status_message=None if note["status"] == SUCCESS else "dbt command failed",
     )

@@ -12,6 +12,7 @@ from lab.dbt_cloud.samples import Sample
 
 CauseCategory = Literal["api", "ci", "scheduled", "ui", "rerun", "job completion", "merge"]
 JobType = Literal["ci", "scheduled", "other", "merge"]
+DeploymentType = Literal["production", "staging"]
 
 CLONE_TAKES = timedelta(seconds=2)
 PROFILE_TAKES = timedelta(seconds=1)
@@ -29,7 +30,8 @@ class Environment:
     id: int
     name: str
     project: Project
-    deployment_type: Literal["production", "staging"] | None = None
+    deployment_type: DeploymentType | None = None
+    dbt_version: str = "1.11.16"
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,12 @@ class Run:
     empty_metadata: Literal["null", "lists"] = "null"
     _read: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
 
+    @property
+    def status_in_words(self) -> str:
+        return statuses.IN_WORDS[self.status]
+
     def finish(self, sample: Sample) -> None:
-        """End as `sample` did. Its commands begin once clone and profile have succeeded."""
+        """End as `sample` did; its commands begin once clone and profile have succeeded."""
         self.sample = sample
         self.steps = tuple(_steps(self, sample))
         self.finished_at = self.steps[-1].finished_at

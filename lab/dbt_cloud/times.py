@@ -49,7 +49,7 @@ def duration_in_words(length: timedelta | None) -> str:
 
 
 def shifted(artifact: str, by: timedelta) -> str:
-    """The text of an artifact of dbt's, with every time in it moved: as if it ran at another time."""
+    """The text of an artifact, with every time in it moved: as if dbt had run at another time."""
 
     def moved(match: re.Match[str]) -> str:
         time = datetime.fromisoformat(match[1]) + by

@@ -73,7 +73,7 @@ class Webhooks:
 
     def send_test(self, url: str, secret: str, *, signed: bool = True) -> Delivery:
         """What the button "Test endpoint" does; whether it signs is not documented. One attempt."""
-        event = events.test_event(datetime.now(UTC), webhook_id=self.id, webhook_name=self.name)
+        event = events.endpoint_test(datetime.now(UTC), webhook_id=self.id, webhook_name=self.name)
         signature = sign(event.body, secret) if signed else None
         return self._ended(Delivery(event, (self._post(event, url, signature),)))
 
@@ -94,9 +94,7 @@ class Webhooks:
         """Post `event` as somebody else might, without the secret (None: without the header)."""
         return self._post(event, url, signature, by="Somebody")
 
-    def _post(
-        self, event: Event, url: str, signature: str | None, by: str = SIDE
-    ) -> int | None:
+    def _post(self, event: Event, url: str, signature: str | None, by: str = SIDE) -> int | None:
         headers = {"Content-Type": "application/json"}
         if signature is not None:
             headers["Authorization"] = signature
@@ -134,4 +132,3 @@ def sign(body: bytes, secret: str) -> str:
 
 def _is_success(status: int | None) -> bool:
     return status is not None and 200 <= status < 300
-

@@ -11,11 +11,12 @@ class PushSwitches:
         self._lock = threading.Lock()
         self._held = False
         self._twice = 0
-        self._changed: Callable[[], None] = lambda: None
+        self._changed: Callable[[], None] | None = None
 
-    def on_change(self, changed: Callable[[], None]) -> None:
+    def on_change(self, changed: Callable[[], None] | None) -> None:
         """Have `changed` called, from any thread, when pushes may go on."""
-        self._changed = changed
+        with self._lock:
+            self._changed = changed
 
     def hold(self) -> None:
         """Begin no push until `resume`; those in flight end as they end."""
@@ -25,7 +26,8 @@ class PushSwitches:
     def resume(self) -> None:
         with self._lock:
             self._held = False
-        self._changed()
+            if self._changed is not None:
+                self._changed()
 
     def twice(self, times: int = 1) -> None:
         """Push the next `times` messages twice at the same time; the first copy's answer counts."""

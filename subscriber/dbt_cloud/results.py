@@ -6,6 +6,7 @@ https://docs.getdbt.com/docs/dbt-cloud-apis/discovery-schema-job
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from subscriber.run import Result, Status
@@ -32,7 +33,7 @@ def from_artifact(artifact: Mapping[str, Any]) -> tuple[Result, ...]:
             unique_id=row["unique_id"],
             status=_status(row.get("status")),
             said=_text(row, "status"),
-            message=_text(row, "message") or _text(row, "error"),
+            message=_text(row, "message") or _text(row, "error") or _age(row),
         )
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and isinstance(row.get("unique_id"), str)
@@ -66,6 +67,28 @@ def details(row: Mapping[str, Any]) -> dict[str, Any]:
         "owner": owner if isinstance(owner, str) else "",
         "depends_on": _texts(row.get("dependsOn")),
     }
+
+
+def _age(row: Mapping[str, Any]) -> str:
+    """How old a source's data was and how old it may be; freshness has no message of its own."""
+    age_s = row.get("max_loaded_at_time_ago_in_s")
+    if isinstance(age_s, bool) or not isinstance(age_s, int | float):
+        return ""
+    criteria = row.get("criteria")
+    allowed = (
+        f"{limit.removesuffix('_after')} after {_units(rule['count'], rule['period'])}"
+        for limit in ("warn_after", "error_after")
+        if isinstance(criteria, dict)
+        and isinstance(rule := criteria.get(limit), dict)
+        and isinstance(rule.get("count"), int)
+        and isinstance(rule.get("period"), str)
+    )
+    loaded = f"last loaded {timedelta(seconds=round(age_s))} before the check"
+    return ", ".join([loaded, *allowed])
+
+
+def _units(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _said(unique_id: str, row: Mapping[str, Any]) -> str:

@@ -111,7 +111,11 @@ class SqliteFile:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if self._is_new(connection):
+        # in a transaction: another process may be creating it between one look and the next
+        connection.execute("BEGIN")
+        is_new = self._is_new(connection)
+        connection.execute("COMMIT")
+        if is_new:
             self._use_wal(connection)
             connection.execute("BEGIN IMMEDIATE")
             if self._is_new(connection):

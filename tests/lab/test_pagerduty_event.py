@@ -91,6 +91,10 @@ def test_four_severities_are_known(severity: str) -> None:
         (an_event(links={}), "'links' is invalid (must be an array of objects)"),
         (an_event(links=["https://x"]), "'links' is invalid (must be an array of objects)"),
         (an_event(links=[{"text": "x"}]), "'links.href' is missing or blank"),
+        (
+            an_event(links=[{"href": "https://x", "text": 1}]),
+            "'links.text' is invalid (must be a string)",
+        ),
         (an_event(images=[{}]), "'images.src' is missing or blank"),
         (
             an_event(images=[{"src": "http://x/a.png"}]),

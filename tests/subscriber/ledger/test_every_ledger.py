@@ -483,6 +483,9 @@ def test_a_key_is_free_again_when_its_work_is_long_settled(ledger: Ledger) -> No
 
     ledger.record(event)
     assert ledger.decide(ledger.subject("job"), {"n": 1}, [action])
+    ledger.record(some_work("other", recorded_at=end))
+    ledger.claim("other", owner="me", now=end, lease=LEASE)
+    ledger.settle("other", owner="me", now=end, result={})
 
     assert ledger.work("event") == event
     assert ledger.work("action") == action

@@ -96,7 +96,7 @@ def test_reading_does_not_wait_for_who_writes(
     ledger: SqliteLedger, other: sqlite3.Connection
 ) -> None:
     ledger.record(some_work())
-    other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN EXCLUSIVE")
     other.execute("DELETE FROM work")
 
     assert ledger.work("work") == some_work()

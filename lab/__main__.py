@@ -1,0 +1,74 @@
+"""`make run`: the main job, here and offline, with every other side played by the lab."""
+
+import sys
+import threading
+
+import click
+from rich.console import Console
+
+from lab import show, story, world
+from lab.functions import NotStarted
+from lab.show import Shown
+from lab.timeline import Timeline
+from lab.world import World
+
+INTERRUPTED = 130  # as a shell reports Ctrl-C
+
+
+@click.command(name="make run")
+@click.option("--stay", is_flag=True, help="Keep everything running afterwards; Ctrl-C ends it.")
+def main(*, stay: bool) -> None:
+    """Play a story with the real receiver and the real subscriber, and show what each side saw.
+
+    A production run fails and pages, the next one recovers, a good run refreshes a report, and
+    forged events are refused. Exits with 0 only if all of that happened. Needs no network and no
+    account; everything listens on 127.0.0.1 and is gone afterwards.
+    """
+    console = show.console()
+    try:
+        sys.exit(_play(console, stay=stay))
+    except NotStarted as failure:
+        console.print(str(failure), style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        sys.exit(INTERRUPTED)
+
+
+def _play(console: Console, *, stay: bool) -> int:
+    shown = Shown(console)
+    console.print("Starting the lab, the receiver and the subscriber ...", style="dim")
+    with world.running(Timeline(show=shown)) as here:
+        proofs = story.play(here, shown.act)
+        shown.act("What was proven")
+        for proof in proofs:
+            shown.proof(proof.what, holds=proof.holds)
+        if stay:
+            _stay(console, here)
+    return 0 if all(proof.holds for proof in proofs) else 1
+
+
+def _stay(console: Console, here: World) -> None:
+    console.print()
+    console.print(
+        "All of it stays up until Ctrl-C. Post a dbt Cloud event, signed with", style="bold"
+    )
+    console.print(f"the secret {world.WEBHOOK_SECRET}, to {here.receiver.url}, for example:")
+    console.print()
+    console.print(
+        f"""  BODY='{{"accountId": {here.cloud.account_id}, "eventId": "wev_mine",
+    "eventType": "job.run.completed", "data": {{"jobId": "{here.cloud.job.id}",
+    "jobName": "Nightly build", "runId": "{next(iter(here.cloud.runs)) + 10**9}",
+    "environmentName": "Production", "runStatus": "Errored",
+    "runStatusCode": 20}}}}'
+  curl {here.receiver.url} -d "$BODY" -H "Authorization: $(printf %s "$BODY" |
+    openssl dgst -sha256 -hmac {world.WEBHOOK_SECRET} -r | cut -d' ' -f1)"
+""",
+        markup=False,
+        soft_wrap=True,
+    )
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""dbt Cloud, here: one account with its runs, its webhooks, and both APIs on loopback.
+
+    cloud = DbtCloud()
+    with cloud.running() as served:
+        run = cloud.run(sample="model_error")
+        cloud.webhooks.send(run, "job.run.completed", url, secret)
+
+The receiver of that event finds the run below `served.base_url`/api/v2 and its nodes at
+`served.metadata_url`/graphql, with one of the tokens in `access`.
+"""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from starlette.types import ASGIApp
+
+from lab.dbt_cloud import access, samples, state
+from lab.dbt_cloud.admin import AdminApi
+from lab.dbt_cloud.calls import Calls, Recorded
+from lab.dbt_cloud.discovery import DiscoveryApi
+from lab.dbt_cloud.readiness import Readiness
+from lab.dbt_cloud.samples import Sample
+from lab.dbt_cloud.state import CauseCategory, Environment, Job, JobType, Project, Run, Trigger
+from lab.dbt_cloud.webhooks import Webhooks
+from lab.faults import Faults, WithFaults
+from lab.serve import serve
+from lab.timeline import Timeline
+
+ACCOUNT_ID = 70403103916188  # an account in a cell: beyond 32 bits
+HOST = "ab123.us1.dbt.com"
+CAUSES: dict[CauseCategory, str] = {
+    "scheduled": "scheduled",
+    "ui": "Kicked off from UI by lena@teahouse.example",
+    "api": "Triggered via API",
+    "ci": "Triggered by pull request #17",
+    "merge": "Triggered by merge of pull request #17",
+    "rerun": "Rerun of the last run",
+    "job completion": "Triggered by the completion of another job",
+}
+JUST_NOW = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where the APIs are: Admin below `base_url`/api/v2, Discovery at `metadata_url`/graphql."""
+
+    base_url: str
+    metadata_url: str
+    token: str = access.TOKEN
+    metadata_only_token: str = access.METADATA_TOKEN
+
+
+class DbtCloud:
+    """An account with one project, a production environment and a nightly job to begin with.
+
+    `host` is where people would open its runs. `metadata_only_refusal` is how the Admin API
+    meets a token without the right to read runs: 404 or 403.
+    """
+
+    def __init__(
+        self,
+        timeline: Timeline | None = None,
+        *,
+        account_id: int = ACCOUNT_ID,
+        account_name: str = "Teahouse",
+        host: str = HOST,
+    ) -> None:
+        self.account_id = account_id
+        self.account_name = account_name
+        self.host = host
+        self.metadata_only_refusal = 404
+        self.timeline = timeline or Timeline()
+        self.runs: dict[int, Run] = {}
+        self.webhooks = Webhooks(self.timeline)
+        self.admin_faults, self.discovery_faults = Faults(), Faults()
+        self.admin_calls, self.discovery_calls = Calls(), Calls()
+        self.discovery = DiscoveryApi(self)
+        self._ids = itertools.count(account_id + 1_000)
+        self._run_ids = itertools.count(account_id + 34_394_052_067, step=1_237)
+        self._environments: dict[int, Environment] = {}
+        self.project = self.add_project("Teahouse")
+        self.production = self.add_environment("Production", deployment_type="production")
+        self.job = self.add_job("Nightly build")
+        admin, discovery = AdminApi(self).app, self.discovery.app
+        self.admin_app = _around(admin, self.admin_faults, self.admin_calls)
+        self.discovery_app = _around(discovery, self.discovery_faults, self.discovery_calls)
+
+    @property
+    def environment_ids(self) -> set[int]:
+        return set(self._environments)
+
+    def add_project(self, name: str) -> Project:
+        return Project(next(self._ids), name)
+
+    def add_environment(
+        self,
+        name: str,
+        project: Project | None = None,
+        *,
+        deployment_type: state.DeploymentType | None = None,
+    ) -> Environment:
+        environment = Environment(next(self._ids), name, project or self.project, deployment_type)
+        self._environments[environment.id] = environment
+        return environment
+
+    def add_job(
+        self,
+        name: str,
+        environment: Environment | None = None,
+        *,
+        job_type: JobType = "scheduled",
+        execute_steps: tuple[str, ...] = ("dbt build",),
+        run_generate_sources: bool = False,
+    ) -> Job:
+        return Job(
+            next(self._ids),
+            name,
+            environment or self.production,
+            job_type=job_type,
+            execute_steps=execute_steps,
+            run_generate_sources=run_generate_sources,
+        )
+
+    def start(
+        self,
+        job: Job | None = None,
+        *,
+        cause_category: CauseCategory = "scheduled",
+        pull_request_id: int | None = None,
+        at: datetime | None = None,
+    ) -> Run:
+        """A run that goes on; `at` is when it began (a minute ago). End it with `run.finish`."""
+        job = job or self.job
+        run_id = next(self._run_ids)
+        project_id = job.environment.project.id
+        run = Run(
+            id=run_id,
+            account_id=self.account_id,
+            job=job,
+            trigger=Trigger(
+                run_id + 1,
+                CAUSES[cause_category],
+                cause_category,
+                git_branch="main" if pull_request_id is None else "new-mart",
+                pull_request_id=pull_request_id,
+            ),
+            started_at=at or datetime.now(UTC) - timedelta(minutes=1),
+            href=f"https://{self.host}/deploy/{self.account_id}/projects/{project_id}/runs/{run_id}",
+        )
+        self.runs[run_id] = run
+        self.timeline.saw("dbt Cloud", f"{job.name}: run {run_id} started", run=str(run_id))
+        return run
+
+    def run(
+        self,
+        job: Job | None = None,
+        sample: str | Sample = "success",
+        *,
+        cause_category: CauseCategory = "scheduled",
+        pull_request_id: int | None = None,
+        at: datetime | None = None,
+        metadata: Readiness | None = None,
+        artifacts: Readiness | None = None,
+    ) -> Run:
+        """A run that went as `sample` did, and ended just now unless `at` says when it began.
+
+        `metadata` and `artifacts` say when they can be read: at once if left out.
+        """
+        sample = samples.load(sample) if isinstance(sample, str) else sample
+        took = state.CLONE_TAKES + state.PROFILE_TAKES + sample.takes
+        run = self.start(
+            job,
+            cause_category=cause_category,
+            pull_request_id=pull_request_id,
+            at=at or datetime.now(UTC) - took - JUST_NOW,
+        )
+        run.metadata = metadata or run.metadata
+        run.artifacts = artifacts or run.artifacts
+        self.finish(run, sample)
+        return run
+
+    def finish(self, run: Run, sample: str | Sample) -> None:
+        """End `run` as `sample` did."""
+        run.finish(samples.load(sample) if isinstance(sample, str) else sample)
+        said = f"{run.job.name}: run {run.id} ended, {run.status_in_words}"
+        self.timeline.saw("dbt Cloud", said, run=str(run.id), status=str(run.status))
+
+    @contextmanager
+    def running(self) -> Iterator[Served]:
+        """Serve both APIs within the block."""
+        with serve(self.admin_app) as base_url, serve(self.discovery_app) as metadata_url:
+            yield Served(base_url, metadata_url)
+
+
+def _around(app: ASGIApp, faults: Faults, calls: Calls) -> ASGIApp:
+    return Recorded(WithFaults(app, faults), calls)

@@ -1,0 +1,222 @@
+"""The lab's Admin API against the published OpenAPI description, found through API_SPECS."""
+
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from jsonschema import Draft4Validator
+from jsonschema.protocols import Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT4
+
+from lab.dbt_cloud.cloud import DbtCloud, Served
+
+SPECS = os.environ.get("API_SPECS", "")
+
+pytestmark = pytest.mark.skipif(
+    not SPECS, reason="API_SPECS names no folder with published API descriptions"
+)
+
+ALL_RELATED = '["trigger","job","environment","run_steps"]'
+
+# Fields that the description says are never null; observed ones are null when there is none.
+NULL_ALL_THE_SAME = {
+    *("deferring_run_id", "status_message", "owner_thread_id", "artifact_s3_path"),
+    *("finished_at", "last_checked_at", "last_heartbeat_at", "retrying_run_id", "deprecation"),
+    *("retry_not_supported_reason", "trigger", "job", "environment", "run_steps"),
+    *("trigger/azure_pull_request_id", "trigger/github_pull_request_id"),
+    *("trigger/gitlab_merge_request_id", "trigger/non_native_pull_request_id"),
+    *("trigger/schema_override", "trigger/dbt_version_override", "trigger/threads_override"),
+    *("trigger/target_name_override", "trigger/generate_docs_override"),
+    *("trigger/timeout_seconds_override", "trigger/steps_override"),
+    *("run_steps/*/debug_logs", "run_steps/*/log_path", "run_steps/*/debug_log_path"),
+}
+
+# Fields that answers have and the description of a run's parts leaves out. Those of a step are in
+# its schema RunStepResponse.
+NOT_DESCRIBED = {
+    *("trigger/id", "job/id", "environment/id"),
+    *(f"run_steps/*/{name}" for name in ("id", "status_humanized", "truncated_debug_logs")),
+    *(f"run_steps/*/{name}" for name in ("created_at", "updated_at", "started_at", "finished_at")),
+    *(f"run_steps/*/{name}" for name in ("duration", "duration_humanized", "run_step_command")),
+}
+
+
+@pytest.fixture(scope="module")
+def cloud() -> DbtCloud:
+    cloud = DbtCloud()
+    pull_requests = cloud.add_job("On pull requests", job_type="ci")
+    cloud.run(sample="success")
+    cloud.run(sample="model_error")
+    cloud.run(pull_requests, sample="clone_failure", cause_category="ci", pull_request_id=17)
+    cloud.run(sample="cancelled")
+    cloud.start()
+    return cloud
+
+
+@pytest.fixture(scope="module")
+def served(cloud: DbtCloud) -> Iterator[Served]:
+    with cloud.running() as served:
+        yield served
+
+
+def test_a_run_answers_as_published_but_for_known_flaws(cloud: DbtCloud, served: Served) -> None:
+    answers = [
+        get(cloud, served, f"runs/{run_id}/", include_related=related)
+        for run_id in cloud.runs
+        for related in ("", ALL_RELATED)
+    ]
+
+    found = [problem for answer in answers for problem in problems(answer, "RunResponseEnveloped")]
+
+    assert {problem for problem in found if not is_null(problem)} == set()
+    assert {below("data", path) for path, _ in found} == NULL_ALL_THE_SAME
+
+
+def test_a_run_has_no_field_that_is_not_published_but_for_those_known(
+    cloud: DbtCloud, served: Served
+) -> None:
+    answers = [
+        get(cloud, served, f"runs/{run_id}/", include_related=ALL_RELATED) for run_id in cloud.runs
+    ]
+
+    unknown = {path for a in answers for path in undescribed(a["data"], component("RunResponse"))}
+
+    assert unknown == NOT_DESCRIBED
+
+
+def test_a_step_answers_as_the_schema_of_steps_has_it(cloud: DbtCloud, served: Served) -> None:
+    described = component("RunStepResponse")["properties"]
+
+    for run_id in cloud.runs:
+        run = get(cloud, served, f"runs/{run_id}/", include_related=ALL_RELATED)["data"]
+        for step in run["run_steps"]:
+            assert set(step) - set(described) == set()
+            wrong = [problem for problem in problems(step, "RunStepResponse")]
+            assert {problem for problem in wrong if not is_null(problem)} <= {
+                ("", "'run_step_invocation' is a required property"),
+                # which the description wants to be text
+                ("", "'status_color' is a required property"),
+            }
+
+
+def test_a_list_of_runs_answers_as_published_but_for_known_flaws(
+    cloud: DbtCloud, served: Served
+) -> None:
+    answer = get(cloud, served, "runs/", include_related="trigger,job", order_by="-id", limit="2")
+
+    found = problems(answer, "RunResponseListEnveloped")
+
+    assert {problem for problem in found if not is_null(problem)} == set()
+    assert {below("data/*", path) for path, _ in found} <= NULL_ALL_THE_SAME
+
+
+def test_the_accounts_answer_as_published_but_for_what_is_not_needed(
+    cloud: DbtCloud, served: Served
+) -> None:
+    answer = requests.get(
+        f"{served.base_url}/api/v2/accounts/",
+        headers={"Authorization": f"Token {served.token}"},
+        timeout=5,
+    ).json()
+
+    found = {text for _, text in problems(answer, "AccountListEnveloped")}
+
+    assert {text for text in found if not text.endswith("is a required property")} == set()
+    assert undescribed(answer["data"][0], component("AccountResponse")) == set()
+
+
+def test_a_list_of_artifacts_answers_as_published(cloud: DbtCloud, served: Served) -> None:
+    run_id = min(cloud.runs)
+
+    answer = get(cloud, served, f"runs/{run_id}/artifacts/")
+
+    assert problems(answer, "ListOfStringsEnveloped") == []
+
+
+def test_every_path_that_the_lab_serves_is_published(cloud: DbtCloud, served: Served) -> None:
+    published = {re.sub(r"{\w+}", "{}", path) for path in document()["paths"]}
+
+    ours = {
+        "/api/v2/accounts/",
+        "/api/v2/accounts/{}/runs/",
+        "/api/v2/accounts/{}/runs/{}/",
+        "/api/v2/accounts/{}/runs/{}/artifacts/",
+        "/api/v2/accounts/{}/runs/{}/artifacts/{}",
+    }
+
+    assert ours <= published
+
+
+def get(cloud: DbtCloud, served: Served, path: str, **query: str) -> Any:
+    answer = requests.get(
+        f"{served.base_url}/api/v2/accounts/{cloud.account_id}/{path}",
+        params=query,
+        headers={"Authorization": f"Token {served.token}"},
+        timeout=5,
+    )
+    assert answer.status_code == 200
+    return answer.json()
+
+
+@cache
+def document() -> Any:
+    return yaml.load(
+        (Path(SPECS) / "dbt-cloud" / "openapi-v2.yaml").read_text(),
+        getattr(yaml, "CSafeLoader", yaml.SafeLoader),
+    )
+
+
+def component(name: str) -> Any:
+    return document()["components"]["schemas"][name]
+
+
+@cache
+def validator(name: str) -> Validator:
+    registry: Registry[Any] = Registry().with_resource(
+        "openapi", Resource(document(), specification=DRAFT4)
+    )
+    return Draft4Validator({"$ref": f"openapi#/components/schemas/{name}"}, registry=registry)
+
+
+def problems(answer: Any, name: str) -> list[tuple[str, str]]:
+    """Where `answer` is not as the component `name` says, and how; positions in lists as `*`."""
+    return [
+        ("/".join("*" if isinstance(part, int) else part for part in error.path), error.message)
+        for error in validator(name).iter_errors(answer)
+    ]
+
+
+def is_null(problem: tuple[str, str]) -> bool:
+    return problem[1].startswith("None is not")
+
+
+def below(prefix: str, path: str) -> str:
+    assert path.startswith(f"{prefix}/")
+    return path.removeprefix(f"{prefix}/")
+
+
+def undescribed(value: Any, schema: Any, path: str = "") -> set[str]:
+    """The paths of fields in `value` that `schema` does not name."""
+    schema = resolved(schema)
+    if isinstance(value, list) and "items" in schema:
+        return {p for item in value for p in undescribed(item, schema["items"], f"{path}*/")}
+    if not isinstance(value, dict) or "properties" not in schema:
+        return set()
+    known = schema["properties"]
+    unknown = {f"{path}{name}" for name in value if name not in known}
+    for name in value.keys() & known.keys():
+        unknown |= undescribed(value[name], known[name], f"{path}{name}/")
+    return unknown
+
+
+def resolved(schema: Any) -> Any:
+    while "$ref" in schema:
+        schema = component(schema["$ref"].rpartition("/")[2])
+    return schema

@@ -1,0 +1,185 @@
+"""The lab's PagerDuty against the published description and the documented limits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_core import OpenAPI
+from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
+from openapi_schema_validator import OAS30Validator, OAS31Validator
+
+from lab import pagerduty_event
+from lab.pagerduty import PagerDuty
+from lab.serve import serve
+from tests.contract import published
+
+KEY = "e93facc04764012d7bfb002500d5d1a6"
+
+
+@pytest.fixture(scope="module")
+def openapi() -> Any:
+    return published.description("pagerduty/events-v2.openapi.json")
+
+
+@pytest.fixture(scope="module")
+def published_event(openapi: Any) -> OAS30Validator:
+    """An event by the vendor's file, which knows of no lengths and no conditions."""
+    media = openapi["paths"]["/enqueue"]["post"]["requestBody"]["content"]["application/json"]
+    return OAS30Validator(media["schema"] | {"components": openapi["components"]})
+
+
+@pytest.fixture(scope="module")
+def documented_event() -> OAS31Validator:
+    """An event by the documented limits."""
+    return OAS31Validator(published.description("pagerduty/alert-event.strict.schema.json"))
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with serve(PagerDuty(KEY).app) as url:
+        yield url
+
+
+def an_event(**fields: Any) -> dict[str, Any]:
+    payload = {"summary": "orders failed", "source": "Production", "severity": "error"}
+    return {"routing_key": KEY, "event_action": "trigger", "payload": payload} | fields
+
+
+def exchange(url: str, event: Any) -> tuple[requests.Request, requests.Response]:
+    request = requests.Request("POST", f"{url}/v2/enqueue", json=event)
+    with requests.Session() as session:
+        return request, session.send(request.prepare(), timeout=5)
+
+
+def at(openapi: Any, url: str) -> OpenAPI:
+    return OpenAPI.from_dict(openapi | {"servers": [{"url": f"{url}/v2"}]})
+
+
+def test_the_published_example_is_accepted(openapi: Any, url: str) -> None:
+    media = openapi["paths"]["/enqueue"]["post"]["requestBody"]["content"]["application/json"]
+    (example,) = media["examples"].values()
+
+    _, answer = exchange(url, example["value"])
+
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(an_event(dedup_key="orders"), id="opened"),
+        pytest.param(an_event(), id="opened with a key of its own"),
+        pytest.param(
+            {"routing_key": KEY, "event_action": "resolve", "dedup_key": "orders"}, id="dropped"
+        ),
+    ],
+)
+def test_what_was_taken_is_answered_as_published(openapi: Any, url: str, event: Any) -> None:
+    request, answer = exchange(url, event)
+
+    assert answer.status_code == 202
+    at(openapi, url).validate_response(
+        RequestsOpenAPIRequest(request), RequestsOpenAPIResponse(answer)
+    )
+
+
+@pytest.mark.parametrize("event", [{}, [], an_event(routing_key="x" * 32), an_event(payload=None)])
+def test_what_was_refused_is_answered_as_published(openapi: Any, url: str, event: Any) -> None:
+    # the file names this answer, but not so that a program finds it
+    error = openapi["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
+
+    _, answer = exchange(url, event)
+
+    assert answer.status_code == 400
+    OAS30Validator(error).validate(answer.json())
+    assert answer.json()["errors"]
+
+
+def test_what_is_not_json_is_answered_like_the_published_example(openapi: Any, url: str) -> None:
+    error = openapi["components"]["responses"]["Error"]["content"]["application/json"]
+
+    answer = requests.post(f"{url}/v2/enqueue", data=b"{", timeout=5)
+
+    assert answer.json() == error["examples"]["response"]["value"]
+
+
+def _triggers(text: st.SearchStrategy[Any], *, wrong: bool) -> st.SearchStrategy[Any]:
+    """Triggers whose optional texts are of `text`; with `wrong`, anything may be missing or odd."""
+    required = {
+        "summary": text | st.just("x" * 1024),
+        "source": text,
+        "severity": st.sampled_from(pagerduty_event.SEVERITIES),
+    }
+    optional = {
+        "timestamp": st.sampled_from(["2026-01-05T12:00:00Z", "2026-01-05T12:00:00.5+01:00"]),
+        "component": text,
+        "group": text,
+        "class": text,
+        "custom_details": st.dictionaries(st.text(), st.integers()),
+    }
+    link = st.fixed_dictionaries({"href": st.just("https://x/y")}, optional={"text": text})
+    image = st.fixed_dictionaries({"src": st.just("https://x/y.png")}, optional={"alt": text})
+    extras: dict[Any, st.SearchStrategy[Any]] = {
+        "dedup_key": text | st.just("k" * 255),
+        "client": text,
+        "client_url": st.just("https://x"),
+        "links": st.lists(link, max_size=2),
+        "images": st.lists(image, max_size=2),
+    }
+    keys = {"routing_key": st.just(KEY), "event_action": st.just("trigger")}
+    if not wrong:
+        payload = st.fixed_dictionaries(required, optional=optional)
+        return st.fixed_dictionaries(keys | {"payload": payload}, optional=extras)
+    odd: st.SearchStrategy[Any] = st.sampled_from(
+        [None, 7, "", [], {}, ["x"], [{}], [{"href": 1}], [{"src": 1}]]
+    )
+    payload = st.fixed_dictionaries(
+        {name: strategy | odd for name, strategy in required.items()},
+        optional={name: strategy | odd for name, strategy in optional.items()},
+    )
+    return st.fixed_dictionaries(
+        keys | {"payload": payload | odd},
+        optional={name: strategy | odd for name, strategy in extras.items()},
+    )
+
+
+@given(event=_triggers(st.sampled_from(["text", "Prüfung"]), wrong=False))
+def test_what_keeps_the_documented_limits_is_taken(
+    documented_event: OAS31Validator, event: dict[str, Any]
+) -> None:
+    documented_event.validate(event)
+
+    assert list(pagerduty_event.errors(event, {KEY})) == []
+
+
+@given(event=_triggers(st.just("text"), wrong=True))
+def test_what_the_published_description_refuses_is_refused(
+    published_event: OAS30Validator, event: dict[str, Any]
+) -> None:
+    if not published_event.is_valid(event):
+        assert list(pagerduty_event.errors(event, {KEY})) != []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        an_event(payload=an_event()["payload"] | {"summary": "x" * 1025}),
+        an_event(payload=an_event()["payload"] | {"summary": " "}),
+        an_event(payload=an_event()["payload"] | {"source": ""}),
+        an_event(dedup_key="k" * 256),
+        an_event(routing_key="short"),
+        an_event(images=[{"src": "http://example.com/a.png"}]),
+        {"routing_key": KEY, "event_action": "trigger"},
+        {"routing_key": KEY, "event_action": "resolve"},
+    ],
+)
+def test_what_only_the_documented_limits_refuse_is_refused(
+    documented_event: OAS31Validator, published_event: OAS30Validator, event: dict[str, Any]
+) -> None:
+    assert published_event.is_valid(event)
+    assert not documented_event.is_valid(event)
+
+    assert list(pagerduty_event.errors(event, {KEY})) != []

@@ -1,0 +1,403 @@
+"""The story of an event, from the push to what a destination received."""
+
+import pytest
+
+from shared.errors import PermanentFailure, TemporaryFailure
+from subscriber.outbound import UnknownOutcome
+from subscriber.run import Answer, RunDetails, Step
+from tests.builders import a_body, a_good_body, a_message, a_result
+from tests.fakes import FakeDbtCloud, UnreachableLedger
+from tests.subscriber.story import PAGE, Story, a_rule
+
+
+def test_a_failed_run_opens_one_alert_that_names_the_failed_nodes():
+    story = Story(dbt_cloud=FakeDbtCloud(Answer(results=(a_result("model.shop.orders"),))))
+
+    story.comes(a_body(run_id=100))
+
+    (opened,) = story.alerts.actions
+    assert opened.verb == "open"
+    assert [node.name for node in opened.message.nodes] == ["orders"]
+
+
+def test_the_same_event_delivered_twice_opens_one_alert():
+    story = Story()
+
+    story.comes(a_body())
+    story.comes(a_body())
+
+    assert len(story.alerts.actions) == 1
+
+
+def test_errored_and_completed_of_one_run_open_one_alert():
+    story = Story(dbt_cloud=FakeDbtCloud(Answer(results=(a_result(),))))
+
+    story.comes(a_body(event_id="wev_1", event_type="job.run.errored"))
+    story.comes(a_body(event_id="wev_2", event_type="job.run.completed"))
+
+    assert len(story.alerts.actions) == 1
+
+
+def test_a_job_that_keeps_failing_is_told_once():
+    story = Story()
+
+    for run_id in (100, 101, 102):
+        story.comes(a_body(event_id=f"wev_{run_id}", run_id=run_id))
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100"]
+
+
+def test_the_next_good_run_closes_the_alert_that_was_opened():
+    story = Story(rules=(PAGE,))
+
+    story.comes(a_body(run_id=100))
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100", "close afterrun/1/job/7/100"]
+
+
+def test_a_job_that_fails_again_after_it_recovered_opens_an_alert_of_its_own():
+    story = Story(rules=(PAGE,))
+
+    story.comes(a_body(event_id="wev_1", run_id=100))
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+    story.comes(a_body(event_id="wev_3", run_id=102))
+
+    assert story.alerts.verbs()[-1] == "open afterrun/1/job/7/102"
+
+
+def test_a_good_run_older_than_the_failure_closes_nothing():
+    story = Story(rules=(PAGE,))
+
+    story.comes(a_body(event_id="wev_1", run_id=100))
+    story.comes(a_good_body(event_id="wev_2", run_id=99))
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100"]
+
+
+def test_a_failure_older_than_a_good_run_opens_nothing():
+    story = Story(rules=(PAGE,))
+
+    story.comes(a_good_body(event_id="wev_1", run_id=101))
+    story.comes(a_body(event_id="wev_2", run_id=100))
+
+    assert story.alerts.verbs() == []
+
+
+def test_run_ids_are_compared_as_numbers():
+    story = Story(rules=(PAGE,))
+
+    story.comes(a_body(event_id="wev_1", run_id=99))
+    story.comes(a_good_body(event_id="wev_2", run_id=100))
+
+    assert story.alerts.verbs()[-1] == "close afterrun/1/job/7/99"
+
+
+def test_a_good_run_refreshes_the_report_once():
+    story = Story()
+
+    story.comes(a_good_body(event_id="wev_1", run_id=100))
+    story.comes(a_good_body(event_id="wev_2", run_id=100))
+
+    assert [action.verb for action in story.reports.actions] == ["refresh"]
+
+
+def test_an_event_that_no_rule_concerns_costs_no_call():
+    story = Story(rules=(a_rule("others", "oncall", outcome="failed", job="8"),))
+
+    story.comes(a_body(job_id=7))
+
+    assert story.dbt_cloud.asked == []
+    assert story.alerts.actions == []
+
+
+def test_a_failure_that_is_told_already_costs_no_call():
+    story = Story(rules=(PAGE,))
+    story.comes(a_body(event_id="wev_1", run_id=100))
+
+    story.comes(a_body(event_id="wev_2", run_id=101))
+
+    assert story.dbt_cloud.asked == [("100", True)]
+
+
+@pytest.mark.parametrize("told", [{"code": 30, "status": "Cancelled"}, {"code": 99}, {"code": 3}])
+def test_a_run_that_neither_failed_nor_succeeded_does_nothing(told):
+    story = Story(rules=(PAGE,))
+    story.comes(a_body(event_id="wev_1", run_id=100))
+
+    story.comes(a_body(event_id="wev_2", run_id=101, **told))
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100"]
+
+
+def test_the_outcome_is_read_from_the_words_when_there_is_no_code():
+    story = Story()
+
+    story.comes(a_body(code=None, status="Errored"))
+
+    assert len(story.alerts.actions) == 1
+
+
+def test_ci_runs_are_left_out_where_a_rule_says_so():
+    rule = a_rule("production only", "oncall", outcome="failed", trigger=["!ci", "!merge"])
+    story = Story(
+        rules=(rule,), dbt_cloud=FakeDbtCloud(Answer(run=RunDetails(trigger="ci"), is_final=True))
+    )
+
+    story.comes(a_body())
+
+    assert story.alerts.actions == []
+
+
+def test_an_event_of_an_account_that_is_not_ours_is_told_to_nobody():
+    story = Story(dbt_cloud=FakeDbtCloud(Answer(is_unknown_account=True)))
+
+    story.comes(a_body())
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    assert story.alerts.actions == []
+    assert story.reports.actions == []
+
+
+def test_errored_alone_waits_for_the_metadata():
+    story = Story(dbt_cloud=FakeDbtCloud(Answer(is_final=False)))
+
+    story.comes(a_body(event_type="job.run.errored"))
+    assert story.alerts.actions == []
+    story.dbt_cloud.answer = Answer(results=(a_result(),))
+    story.ticks(after_s=16)
+
+    (opened,) = story.alerts.actions
+    assert opened.message.nodes
+
+
+def test_errored_alone_goes_out_with_what_is_known_after_ninety_seconds():
+    log = Answer(run=RunDetails(steps=(Step(2, "Invoke dbt", failed=True, logs="Boom"),)))
+    story = Story(dbt_cloud=FakeDbtCloud(log))
+
+    story.comes(a_body(event_type="job.run.errored"))
+    for _ in range(5):
+        story.ticks(after_s=16)
+    assert story.alerts.actions == []
+    story.ticks(after_s=16)
+
+    (opened,) = story.alerts.actions
+    assert "Boom" in opened.message.text
+
+
+def test_completed_arriving_ends_the_waiting_of_errored():
+    story = Story(dbt_cloud=FakeDbtCloud(Answer(is_final=False)))
+    story.comes(a_body(event_id="wev_1", event_type="job.run.errored"))
+
+    story.dbt_cloud.answer = Answer(results=(a_result(),))
+    story.comes(a_body(event_id="wev_2", event_type="job.run.completed"))
+    story.ticks(after_s=120)
+
+    assert len(story.alerts.actions) == 1
+    assert not story.ledger.due(story.clock(), 10)
+
+
+def test_completed_of_which_dbt_cloud_knows_nothing_waits_and_is_told_in_the_end():
+    story = Story(dbt_cloud=FakeDbtCloud(Answer(is_final=False)))
+
+    story.comes(a_body())
+    assert story.alerts.actions == []
+    story.ticks(after_s=91)
+
+    (opened,) = story.alerts.actions
+    assert "not known" in opened.message.headline
+
+
+def test_dbt_cloud_being_down_does_not_hold_an_alert_back():
+    story = Story(dbt_cloud=FakeDbtCloud(Answer(notes=("cloud.getdbt.com answered 503",))))
+
+    story.comes(a_body())
+
+    (opened,) = story.alerts.actions
+    assert "cloud.getdbt.com answered 503" in opened.message.text
+
+
+def test_a_destination_that_is_busy_is_tried_again_on_a_tick():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [TemporaryFailure("busy"), TemporaryFailure("busy")]
+
+    story.comes(a_body())
+    story.ticks(after_s=4)
+    story.ticks(after_s=2)
+    assert story.alerts.actions == []
+    story.ticks(after_s=11)
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100"]
+
+
+def test_a_destination_is_not_asked_again_before_it_wants_to_be():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [TemporaryFailure("busy", retry_after_s=300)]
+
+    story.comes(a_body())
+    story.ticks(after_s=299)
+    assert story.alerts.actions == []
+    story.ticks(after_s=2)
+
+    assert len(story.alerts.actions) == 1
+
+
+def test_an_act_whose_outcome_is_unknown_is_repeated_only_after_a_lease():
+    story = Story()
+    story.reports.failures = [UnknownOutcome("no answer")]
+
+    story.comes(a_good_body())
+    story.ticks(after_s=59)
+    assert story.reports.actions == []
+    story.ticks(after_s=2)
+
+    assert len(story.reports.actions) == 1
+
+
+def test_what_a_destination_refuses_for_good_is_a_dead_letter_with_its_reason():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [PermanentFailure("events.pagerduty.com answered 400")]
+
+    story.comes(a_body())
+
+    ((_, attributes, reason),) = story.dead_letters.left
+    assert reason == "events.pagerduty.com answered 400"
+    assert attributes["destination"] == "oncall"
+    assert not story.ledger.due(story.clock(), 10)
+
+
+def test_what_fails_for_a_day_is_given_up_and_kept():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [TemporaryFailure("busy")] * 1000
+
+    story.comes(a_body())
+    for _ in range(150):
+        story.ticks(after_s=601)
+
+    ((_, _, reason),) = story.dead_letters.left
+    assert "given up" in reason
+    assert not story.ledger.due(story.clock(), 10)
+
+
+def test_a_dead_letter_that_cannot_be_left_yet_is_left_later():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [PermanentFailure("no"), PermanentFailure("no")]
+    story.dead_letters.failures = [TemporaryFailure("the topic is away")]
+
+    story.comes(a_body())
+    story.ticks(after_s=10)
+
+    assert len(story.dead_letters.left) == 1
+
+
+def test_a_close_does_not_overtake_its_open():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [TemporaryFailure("busy", retry_after_s=60)]
+
+    story.comes(a_body(event_id="wev_1", run_id=100))
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+    assert story.alerts.actions == []
+    story.ticks(after_s=61)
+    story.ticks(after_s=61)
+
+    assert [action.verb for action in story.alerts.actions] == ["open", "close"]
+
+
+def test_one_failing_destination_does_not_hold_up_another():
+    both = a_rule("both", "report", outcome="succeeded")
+    story = Story(rules=(PAGE, both))
+    story.comes(a_body(event_id="wev_1", run_id=100))
+    story.alerts.failures = [TemporaryFailure("busy")]
+
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    assert [action.verb for action in story.reports.actions] == ["refresh"]
+
+
+def test_a_destination_that_is_busy_is_left_alone_for_the_rest_of_a_tick():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [TemporaryFailure("busy")] * 3
+    for job_id in (1, 2, 3):
+        story.comes(a_body(event_id=f"wev_{job_id}", job_id=job_id))
+    story.alerts.failures = [TemporaryFailure("busy")] * 3
+
+    story.ticks(after_s=6)
+
+    assert len(story.alerts.failures) == 2
+
+
+def test_an_alert_whose_destination_left_the_configuration_is_a_dead_letter_that_says_so():
+    ledger = Story(rules=(PAGE,)).ledger
+    first = Story(rules=(PAGE,), ledger=ledger)
+    first.comes(a_body(event_id="wev_1", run_id=100))
+    second = Story(rules=(), ledger=ledger)
+    second.configuration.destinations.pop("oncall")  # type: ignore[attr-defined]
+
+    second.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    ((_, _, reason),) = second.dead_letters.left
+    assert "oncall is no longer configured" in reason
+    assert "afterrun/1/job/7/100" in reason
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"eventType": "order.paid"}'])
+def test_a_message_that_is_not_ours_is_a_dead_letter_once_and_never_again(body):
+    story = Story()
+
+    story.comes(body, colour="blue")
+    story.comes(body, colour="blue")
+
+    ((data, attributes, reason),) = story.dead_letters.left
+    assert data == body
+    assert attributes["colour"] == "blue"
+    assert reason
+
+
+def test_a_message_that_cannot_be_dead_lettered_now_comes_again():
+    story = Story()
+    story.dead_letters.failures = [TemporaryFailure("the topic is away")]
+
+    with pytest.raises(TemporaryFailure):
+        story.comes(b"not json")
+    story.comes(b"not json")
+
+    assert len(story.dead_letters.left) == 1
+
+
+def test_a_missing_dead_letter_topic_does_not_make_a_message_come_again():
+    story = Story()
+    story.dead_letters.failures = [PermanentFailure("there is no such topic")]
+
+    story.comes(b"not json")
+    story.comes(b"not json")
+
+    assert story.dead_letters.left == []
+
+
+def test_an_event_that_cannot_be_recorded_comes_again():
+    story = Story(ledger=UnreachableLedger("record"))
+
+    with pytest.raises(TemporaryFailure):
+        story.processor.take(a_message(a_body()))
+
+    assert story.alerts.actions == []
+
+
+@pytest.mark.parametrize("method", ["claim", "subject", "decide", "settle"])
+def test_what_fails_after_the_recording_is_done_on_a_tick(method):
+    ledger = UnreachableLedger(method)
+    story = Story(rules=(PAGE,), ledger=ledger)
+
+    story.comes(a_body())
+    ledger.unreachable.clear()
+    story.ticks(after_s=61)
+    story.ticks(after_s=61)
+
+    assert set(story.alerts.verbs()) == {"open afterrun/1/job/7/100"}
+    assert not story.ledger.due(story.clock(), 10)
+
+
+def test_a_tick_with_an_unreachable_ledger_does_no_harm():
+    story = Story(ledger=UnreachableLedger("due"))
+
+    story.ticks()
