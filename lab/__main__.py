@@ -1,5 +1,7 @@
 """`make run`: the main job, here and offline, with every other side played by the lab."""
 
+import contextlib
+import signal
 import sys
 import threading
 
@@ -9,6 +11,7 @@ from rich.console import Console
 from lab import show, story, world
 from lab.functions import NotStarted
 from lab.show import Shown
+from lab.stand_ins import WEBHOOK_SECRET
 from lab.timeline import Timeline
 from lab.world import World
 
@@ -25,6 +28,8 @@ def main(*, stay: bool) -> None:
     account; everything listens on 127.0.0.1 and is gone afterwards.
     """
     console = show.console()
+    # whoever ends us otherwise shall not leave the functions behind
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(_play(console, stay=stay))
     except NotStarted as failure:
@@ -53,21 +58,23 @@ def _stay(console: Console, here: World) -> None:
     console.print(
         "All of it stays up until Ctrl-C. Post a dbt Cloud event, signed with", style="bold"
     )
-    console.print(f"the secret {world.WEBHOOK_SECRET}, to {here.receiver.url}, for example:")
+    console.print(f"the secret {WEBHOOK_SECRET}, to {here.receiver.url}, for example:")
     console.print()
     console.print(
-        f"""  BODY='{{"accountId": {here.cloud.account_id}, "eventId": "wev_mine",
-    "eventType": "job.run.completed", "data": {{"jobId": "{here.cloud.job.id}",
-    "jobName": "Nightly build", "runId": "{next(iter(here.cloud.runs)) + 10**9}",
+        f"""  BODY='{{"accountId": {here.stand_ins.cloud.account_id}, "eventId": "wev_mine",
+    "eventType": "job.run.completed", "data": {{"jobId": "{here.stand_ins.cloud.job.id}",
+    "jobName": "Nightly build", "runId": "{next(iter(here.stand_ins.cloud.runs)) + 10**9}",
     "environmentName": "Production", "runStatus": "Errored",
     "runStatusCode": 20}}}}'
   curl {here.receiver.url} -d "$BODY" -H "Authorization: $(printf %s "$BODY" |
-    openssl dgst -sha256 -hmac {world.WEBHOOK_SECRET} -r | cut -d' ' -f1)"
+    openssl dgst -sha256 -hmac {WEBHOOK_SECRET} -r | cut -d' ' -f1)"
 """,
         markup=False,
         soft_wrap=True,
     )
-    threading.Event().wait()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    console.print("Stopped.")
 
 
 if __name__ == "__main__":

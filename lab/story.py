@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from lab.dbt_cloud.events import Event
 from lab.dbt_cloud.state import Run
+from lab.stand_ins import WEBHOOK_SECRET
 from lab.timeline import Moment
-from lab.world import DEAD_LETTERS_PULL, EVENTS, EVENTS_PUSH, WEBHOOK_SECRET, World
+from lab.world import World
 
 PATIENCE_S = 20.0  # how long any act may take before the story goes on without it
 
@@ -31,49 +32,62 @@ def play(world: World, say: Say) -> list[Proof]:
 
 def _a_run_fails(world: World, say: Say) -> tuple[Run, Event]:
     say("A production run fails, and dbt Cloud sends its event twice")
-    run = world.cloud.run(sample="model_error")
-    event = world.cloud.webhooks.event(run, "job.run.completed")
+    run = world.stand_ins.cloud.run(sample="model_error")
+    event = world.stand_ins.cloud.webhooks.event(run, "job.run.completed")
     for _ in range(2):
-        world.cloud.webhooks.deliver(event, world.receiver.url, WEBHOOK_SECRET)
-    _wait(world, lambda: len(world.pagerduty.alerts) > 0 and _all_is_taken(world))
+        world.stand_ins.cloud.webhooks.deliver(event, world.receiver.url, WEBHOOK_SECRET)
+    _wait(world, lambda: len(world.stand_ins.pagerduty.alerts) > 0 and _all_is_taken(world))
     return run, event
 
 
 def _somebody_forges(world: World, say: Say, event: Event) -> list[int | None]:
     say("Somebody posts forged events: with a wrong signature, and with none")
     return [
-        world.cloud.webhooks.forge(event, world.receiver.url),
-        world.cloud.webhooks.forge(event, world.receiver.url, None),
+        world.stand_ins.cloud.webhooks.forge(event, world.receiver.url),
+        world.stand_ins.cloud.webhooks.forge(event, world.receiver.url, None),
     ]
 
 
 def _the_next_run_recovers(world: World, say: Say) -> None:
     say("The next run of the job is good")
-    run = world.cloud.run(sample="success")
-    world.cloud.webhooks.send(run, "job.run.completed", world.receiver.url, WEBHOOK_SECRET)
-    _wait(world, lambda: not world.pagerduty.open_alerts and _all_is_taken(world))
+    run = world.stand_ins.cloud.run(sample="success")
+    world.stand_ins.cloud.webhooks.send(
+        run, "job.run.completed", world.receiver.url, WEBHOOK_SECRET
+    )
+    _wait(world, lambda: not world.stand_ins.pagerduty.open_alerts and _all_is_taken(world))
 
 
 def _a_good_run_refreshes(world: World, say: Say) -> None:
     say("A run of the job behind the revenue report is good")
-    job = world.cloud.add_job("Revenue marts")
-    run = world.cloud.run(job, sample="success")
-    world.cloud.webhooks.send(run, "job.run.completed", world.receiver.url, WEBHOOK_SECRET)
-    _wait(world, lambda: len(world.mode.runs) > 0 and _all_is_taken(world))
+    job = world.stand_ins.cloud.add_job("Revenue marts")
+    run = world.stand_ins.cloud.run(job, sample="success")
+    world.stand_ins.cloud.webhooks.send(
+        run, "job.run.completed", world.receiver.url, WEBHOOK_SECRET
+    )
+    _wait(world, lambda: len(world.stand_ins.mode.runs) > 0 and _all_is_taken(world))
+
+
+def _send(world: World, run: Run) -> None:
+    webhooks = world.stand_ins.cloud.webhooks
+    webhooks.send(run, "job.run.completed", world.receiver.url, WEBHOOK_SECRET)
 
 
 def _all_is_taken(world: World) -> bool:
     """Whether the subscriber has taken every event that was published."""
-    return world.pubsub.undelivered(EVENTS_PUSH) == 0
+    return world.undelivered("dbt-cloud-events") == 0
 
 
 def _wait(world: World, until: Callable[[], bool]) -> bool:
-    return world.timeline.wait(lambda _: until(), PATIENCE_S)
+    return world.stand_ins.timeline.wait(lambda _: until(), PATIENCE_S)
 
 
 def _proofs(world: World, run: Run, failed: Event, refused: list[int | None]) -> Iterator[Proof]:
-    moments = world.timeline.moments
-    published = [moment.facts.get("event_id") for moment in moments if _is_published(moment)]
+    moments = world.stand_ins.timeline.moments
+    published = [
+        moment.facts.get("event_id")
+        for moment in moments
+        if moment.what.startswith("published") and moment.facts.get("topic") == world.queue.events
+    ]
     accepted = [moment for moment in moments if _is_accepted(moment)]
     yield Proof(
         f"dbt Cloud got 202 for {len(accepted)} deliveries; Pub/Sub took {len(published)} events",
@@ -83,7 +97,7 @@ def _proofs(world: World, run: Run, failed: Event, refused: list[int | None]) ->
         f"the forged events were refused with {refused[0]} and {refused[1]}, and not published",
         refused == [401, 401] and len(published) == len(accepted),
     )
-    alerts = world.pagerduty.alerts
+    alerts = world.stand_ins.pagerduty.alerts
     yield Proof(
         f"one failure, delivered {published.count(failed.id)} times, opened {len(alerts)} alert",
         len(alerts) == 1 and published.count(failed.id) == 2,
@@ -99,21 +113,13 @@ def _proofs(world: World, run: Run, failed: Event, refused: list[int | None]) ->
         "the next good run of the job closed that alert",
         len(alerts) == 1 and not alerts[0].is_open,
     )
-    regions = [str(report.parameters.get("region")) for report in world.mode.runs]
+    regions = [str(report.parameters.get("region")) for report in world.stand_ins.mode.runs]
     yield Proof(
         f"the revenue report was run {len(regions)} time, for region {', '.join(regions)}",
         regions == ["EMEA"],
     )
-    left = world.pubsub.undelivered(EVENTS_PUSH), world.pubsub.undelivered(DEAD_LETTERS_PULL)
+    left = world.undelivered("dbt-cloud-events"), world.undelivered("dbt-cloud-events-dead-letters")
     yield Proof(f"nothing is left over: {left[0]} events, {left[1]} dead letters", left == (0, 0))
-
-
-def _is_published(moment: Moment) -> bool:
-    return (
-        moment.side == "Pub/Sub"
-        and moment.facts.get("topic") == EVENTS
-        and (moment.what.startswith("published"))
-    )
 
 
 def _is_accepted(moment: Moment) -> bool:

@@ -57,7 +57,7 @@ class Decisions:
         owner = uuid.uuid4().hex
         work = self.ledger.claim(key, owner=owner, now=self.clock(), lease=LEASE)
         if isinstance(work, Refusal):
-            log.debug("event not claimed", event=key, reason=work)
+            log.info("event not taken up", event=key, reason=str(work))
             return ()
         event = events.read(work.body["event"].encode())
         ended = outcome(event)

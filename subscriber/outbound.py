@@ -5,6 +5,7 @@ keep URLs, headers and bodies out of errors.
 """
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from shared.errors import PermanentFailure, TemporaryFailure
@@ -78,6 +79,16 @@ class _NotWhenToldToWait(Retry):
         return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
 
 
+class _Session(requests.Session):
+    """A session whose redirects take no credentials along, and find none in a .netrc file."""
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):
+            prepared_request.headers.pop("Authorization", None)
+
+
 class _NoAuth(AuthBase):
     """Keeps credentials of a .netrc file out of our requests."""
 
@@ -102,7 +113,9 @@ def _again(*, repeatable: bool) -> Retry:
 
 
 def _session(*, repeatable: bool) -> requests.Session:
-    session = requests.Session()
+    # what urllib3 warns of when it tries again holds the URL's path, and that may be a secret
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    session = _Session()
     adapter = HTTPAdapter(max_retries=_again(repeatable=repeatable), pool_maxsize=32)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -121,6 +134,7 @@ class Outbound:
     """
 
     read_timeout_s: float = READ_TIMEOUT_S
+    whole_answer_s: float = WHOLE_ANSWER_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _sessions: threading.local = field(default_factory=threading.local, repr=False)
 
@@ -194,10 +208,12 @@ class Outbound:
                 stream=True,
             ) as response:
                 return self._judged(host, response, limit)
+        except requests.exceptions.ProxyError:
+            raise Busy(f"{host} could not be reached through the proxy") from None
         except requests.ConnectTimeout:
             raise Busy(f"{host} could not be reached in {CONNECT_TIMEOUT_S:.0f} s") from None
         except requests.Timeout:
-            raise UnknownOutcome(f"{host} did not answer in {self.read_timeout_s:.0f} s") from None
+            raise UnknownOutcome(f"{host} did not answer in {self.read_timeout_s:g} s") from None
         except requests.exceptions.SSLError:
             raise Busy(f"{host}: no trusted TLS connection could be made") from None
         except requests.ConnectionError as error:
@@ -206,10 +222,8 @@ class Outbound:
                 raise Busy(f"{host} could not be reached") from None
             if isinstance(reason, ReadTimeoutError):
                 raise UnknownOutcome(
-                    f"{host} did not answer in {self.read_timeout_s:.0f} s"
+                    f"{host} did not answer in {self.read_timeout_s:g} s"
                 ) from None
-            raise UnknownOutcome(f"{host} broke the connection") from None
-        except requests.exceptions.ChunkedEncodingError:
             raise UnknownOutcome(f"{host} broke the connection") from None
         except requests.TooManyRedirects:
             raise PermanentFailure(f"{host} redirects without end") from None
@@ -237,19 +251,26 @@ class Outbound:
             raise Refused(f"{host} answered {status}, a redirect: is its base URL right?", status)
         if not 200 <= status < 300:
             raise Refused(f"{host} answered {status}", status)
-        return Answer(status, _json(_read(host, response, limit)))
+        try:
+            return Answer(status, _json(self._read(host, response, limit)))
+        except DecodeError:
+            return Answer(status, None)
+        except ReadTimeoutError:
+            raise UnknownOutcome(f"{host} did not answer in {self.read_timeout_s:g} s") from None
+        except HTTPError:
+            raise UnknownOutcome(f"{host} broke the connection") from None
 
-
-def _read(host: str, response: requests.Response, limit: int) -> bytes:
-    until = time.monotonic() + WHOLE_ANSWER_S
-    body = bytearray()
-    for chunk in response.iter_content(65_536):
-        body += chunk
-        if len(body) > limit:
-            raise PermanentFailure(f"{host} answered with more than {limit:,} bytes")
-        if time.monotonic() > until:
-            raise UnknownOutcome(f"{host} took more than {WHOLE_ANSWER_S:.0f} s to answer")
-    return bytes(body)
+    def _read(self, host: str, response: requests.Response, limit: int) -> bytes:
+        until = time.monotonic() + self.whole_answer_s
+        body = bytearray()
+        # read1: what has come, where read would wait for all of it
+        while chunk := response.raw.read1(65_536, decode_content=True):
+            body += chunk
+            if len(body) > limit:
+                raise PermanentFailure(f"{host} answered with more than {limit:,} bytes")
+            if time.monotonic() > until:
+                raise UnknownOutcome(f"{host} took more than {self.whole_answer_s:g} s to answer")
+        return bytes(body)
 
 
 def _json(body: bytes) -> Any:
@@ -276,7 +297,7 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
         return min(float(value[:9]), RETRY_AFTER_LIMIT_S)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_S)

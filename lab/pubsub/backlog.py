@@ -49,6 +49,7 @@ class Backlog:
         self._waiting: list[tuple[float, int]] = []
         self._ending: list[tuple[float, int]] = []
         self._spent: list[int] = []
+        self._outlived: list[Message] = []
 
     def __len__(self) -> int:
         return len(self._held)
@@ -69,6 +70,7 @@ class Backlog:
             held = self._held[number]
             if now - held.added_at >= self.settings.retention_s:
                 del self._held[number]
+                self._outlived.append(held.message)
                 continue
             held.lease = next(self._leases)
             held.at = now + lease_s
@@ -116,6 +118,11 @@ class Backlog:
         numbers, self._spent = self._spent, []
         found = [self._held[number] for number in numbers if number in self._held]
         return [(held.message, held.refusals) for held in found]
+
+    def outlived(self) -> list[Message]:
+        """What has newly been dropped because it was kept for as long as messages are kept."""
+        messages, self._outlived = self._outlived, []
+        return messages
 
     def drop(self, message: Message) -> None:
         self._held.pop(int(message.id), None)

@@ -60,7 +60,12 @@ class Broker:
     def lease(self, subscription: Subscription, limit: int, lease_s: float) -> list[Lease]:
         """At most `limit` messages that are due now."""
         self.expire(subscription)
-        return subscription.backlog.take(limit, self.clock(), lease_s=lease_s)
+        leases = subscription.backlog.take(limit, self.clock(), lease_s=lease_s)
+        for message in subscription.backlog.outlived():
+            self.saw("dropped after its retention", message, subscription=subscription.name)
+        if leases:
+            subscription.bell.ring()
+        return leases
 
     def expire(self, subscription: Subscription) -> None:
         """Refuse what was not settled in time."""

@@ -68,7 +68,7 @@ class GrpcServer:
         """From any thread, while it serves: have every subscription look again at what is due."""
         self._loop.call_soon_threadsafe(self._ring_all)
 
-    def _handlers(self) -> tuple["grpc.GenericRpcHandler[Any, Any]", ...]:
+    def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         broker, bounds, faults = self._broker, self._bounds, self._faults
         subscribing = Subscriber(broker, bounds, self._begin)
 

@@ -5,6 +5,7 @@ Source: https://cloud.google.com/pubsub/docs/push#receive_push
 
 import asyncio
 import math
+from collections.abc import Sequence
 
 from lab.pubsub import names, push_request
 from lab.pubsub.backlog import Lease
@@ -42,17 +43,19 @@ class Delivery:
         self._endpoint: Endpoint | None = None
 
     async def run(self) -> None:
-        bell, clock = self._subscription.bell, self._broker.clock
-        async with asyncio.TaskGroup() as group:
-            try:
-                while not self._subscription.is_deleted:
-                    self._begin(group)
-                    await bell.wait(self._next_at() - clock())
-            finally:
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._push_what_is_due(group)
                 for push in self._pushes:
                     push.cancel()
-        if self._endpoint is not None:
-            self._endpoint.close()
+        finally:
+            if self._endpoint is not None:
+                self._endpoint.close()
+
+    async def _push_what_is_due(self, group: asyncio.TaskGroup) -> None:
+        while not self._subscription.is_deleted:
+            self._begin(group)
+            await self._subscription.bell.wait(self._next_at() - self._broker.clock())
 
     def _begin(self, group: asyncio.TaskGroup) -> None:
         self._broker.expire(self._subscription)
@@ -84,29 +87,30 @@ class Delivery:
     async def _push(self, lease: Lease, push: Push) -> None:
         begun_at = self._broker.clock()
         copies = 2 if self._switches.take_twice() else 1
-        answers = [self._post(lease, push) for _ in range(copies)]
-        acknowledged, *_ = await asyncio.gather(*answers)
-        if acknowledged:
+        statuses = await asyncio.gather(*[self._post(lease, push) for _ in range(copies)])
+        # who waits for the moment of a success finds it settled; dead-lettering comes after a refusal
+        if statuses[0] in ACKNOWLEDGING:
             self._backoff.acknowledged()
             self._broker.acknowledge(self._subscription, lease.ack_id)
+            self._saw(lease, statuses)
         else:
+            self._saw(lease, statuses)
             self._backoff.refused(begun_at, self._broker.clock())
             self._broker.refuse(self._subscription, lease.ack_id)
 
-    async def _post(self, lease: Lease, push: Push) -> bool:
-        status = await self._endpoint_of(push).post(
+    async def _post(self, lease: Lease, push: Push) -> int | None:
+        return await self._endpoint_of(push).post(
             push_request.headers(push, self._signer),
             push_request.body(lease, self._subscription.name),
             self._subscription.settings.ack_deadline_s,
         )
-        answer = "no answer" if status is None else str(status)
-        self._broker.saw(
-            f"pushed to {names.short(self._subscription.name)}: {answer}",
-            lease.message,
-            subscription=self._subscription.name,
-            status=answer,
-        )
-        return status in ACKNOWLEDGING
+
+    def _saw(self, lease: Lease, statuses: Sequence[int | None]) -> None:
+        name = self._subscription.name
+        for status in statuses:
+            answer = "no answer" if status is None else str(status)
+            what = f"pushed to {names.short(name)}: {answer}"
+            self._broker.saw(what, lease.message, subscription=name, status=answer)
 
     def _endpoint_of(self, push: Push) -> Endpoint:
         if self._endpoint is None or self._endpoint.url != push.endpoint:

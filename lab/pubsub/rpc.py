@@ -6,23 +6,60 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.api_core.exceptions import from_http_status
 
 from lab.faults import Fault, Faults
 from lab.pubsub.refusals import Refused
+
+STATUSES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    409: grpc.StatusCode.ABORTED,
+    412: grpc.StatusCode.FAILED_PRECONDITION,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    499: grpc.StatusCode.CANCELLED,
+    500: grpc.StatusCode.INTERNAL,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+"""What a fault's status, which is HTTP's, is here; others are UNKNOWN.
+
+Source: https://cloud.google.com/apis/design/errors#handling_errors
+"""
 
 Act = Callable[[Any], Awaitable[Any]]
 """Carries out one call: the request's protobuf message in, the answer's out. May raise Refused."""
 
 Requests = AsyncIterator[Any]
 
-StreamAct = Callable[[Requests, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[None]]
+StreamSTATUSES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    409: grpc.StatusCode.ABORTED,
+    412: grpc.StatusCode.FAILED_PRECONDITION,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    499: grpc.StatusCode.CANCELLED,
+    500: grpc.StatusCode.INTERNAL,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+"""What a fault's status, which is HTTP's, is here; others are UNKNOWN.
+
+Source: https://cloud.google.com/apis/design/errors#handling_errors
+"""
+
+Act = Callable[[Requests, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[None]]
 """Carries out one call of two streams; writes the answers to the context. May raise Refused."""
 
 
 def unary(
     service: str, methods: Mapping[str, tuple[Any, Act]], faults: Faults
-) -> "grpc.GenericRpcHandler[Any, Any]":
+) -> grpc.GenericRpcHandler:
     """Handlers of a service's `methods`; each has its request's class, as the library names it."""
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(
@@ -37,7 +74,7 @@ def unary(
 
 def stream(
     service: str, method: str, request: Any, act: StreamAct, faults: Faults
-) -> "grpc.GenericRpcHandler[Any, Any]":
+) -> grpc.GenericRpcHandler:
     """The handler of one method with a stream in both directions."""
     path = f"/{service}/{method}"
 
@@ -79,9 +116,7 @@ async def _suffer(fault: Fault, context: "grpc.aio.ServicerContext[Any, Any]") -
     elif fault.kind == "cut":
         await context.abort(grpc.StatusCode.UNAVAILABLE, "The connection broke.")
     elif fault.kind == "answer":
-        # faults are written in HTTP's numbers; Google's own table says which code each is
-        known = from_http_status(fault.status, "")  # type: ignore[no-untyped-call]
-        status = known.grpc_status_code or grpc.StatusCode.UNKNOWN
+        status = STATUSES.get(fault.status, grpc.StatusCode.UNKNOWN)
         await context.abort(status, str(fault.body or "A fault was asked for."))
 
 

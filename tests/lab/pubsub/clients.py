@@ -1,5 +1,7 @@
 """Google's own clients on a lab's Pub/Sub, with short ways to say what tests say often."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,13 @@ class Clients:
     timeline: Timeline
     publisher: PublisherClient
     subscriber: SubscriberClient
+
+    @classmethod
+    @contextmanager
+    def on(cls, server: Running, timeline: Timeline | None = None) -> Iterator["Clients"]:
+        """Clients of `server`, which PUBSUB_EMULATOR_HOST must name."""
+        with PublisherClient() as publisher, SubscriberClient() as subscriber:
+            yield cls(server, timeline or Timeline(), publisher, subscriber)
 
     def a_topic(self, name: str = "events") -> str:
         return str(self.publisher.create_topic(name=f"{PROJECT}/topics/{name}").name)

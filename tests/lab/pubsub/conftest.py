@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from lab.pubsub.server import PubSub
 from lab.timeline import Timeline
@@ -16,8 +15,8 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     timeline = Timeline()
     with PubSub(timeline=timeline, limits=QUICK).running() as server:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.host)
-        with PublisherClient() as publisher, SubscriberClient() as subscriber:
-            yield Clients(server, timeline, publisher, subscriber)
+        with Clients.on(server, timeline) as started:
+            yield started
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ class Faults:
             return None, False
 
 
-class Proxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]
+class Proxy(grpc.GenericRpcHandler):
     """Passes on bytes: a call of either kind is one request and any number of answers."""
 
     def __init__(self, channel: grpc.Channel, faults: Faults) -> None:
@@ -56,6 +56,8 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]
         return grpc.unary_stream_rpc_method_handler(self._passing_on(method))
 
     def _passing_on(self, method: str) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+        forward: Callable[..., Iterator[bytes]] = self._channel.unary_stream(method)
+
         def call(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
             status, is_lost = self._faults.take(method)
             if status is not None:
@@ -65,7 +67,6 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]
                 for key, value in context.invocation_metadata()
                 if key == "google-cloud-resource-prefix"
             ]
-            forward = self._channel.unary_stream(method, None, None)
             try:
                 answers = list(forward(request, timeout=10, metadata=tuple(prefix)))
             except grpc.RpcError as error:

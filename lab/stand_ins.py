@@ -1,0 +1,85 @@
+"""The stand-ins: dbt Cloud, Secret Manager, PagerDuty and Mode, served together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.dbt_cloud.cloud import DbtCloud
+from lab.mode import Mode
+from lab.pagerduty import PagerDuty
+from lab.secret_manager import SecretManager
+from lab.secrets import Secrets
+from lab.serve import serve
+from lab.timeline import Timeline
+
+PROJECT = "afterrun-lab"
+WEBHOOK_SECRET = "lab-webhook-secret"
+ROUTING_KEY = "0123456789abcdef0123456789abcdef"
+MODE_TOKEN, MODE_SECRET = "lab-mode-token", "lab-mode-secret"
+WORKSPACE, REPORT = "teahouse", "5f4dcc3b5aa7"
+
+CONFIGURATION = Path(__file__).with_name("afterrun.yaml")
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """What is served, and what a configuration must know of it.
+
+    `secret_manager` is a host:port. `places` are the words of `lab/afterrun.yaml` that stand for
+    addresses, with the addresses.
+    """
+
+    timeline: Timeline
+    cloud: DbtCloud
+    pagerduty: PagerDuty
+    mode: Mode
+    secrets: Secrets
+    secret_manager: str
+    places: dict[str, str]
+
+    def configuration(self, folder: Path) -> Path:
+        """The lab's configuration file, written into `folder` with the real addresses."""
+        text = CONFIGURATION.read_text(encoding="utf-8")
+        for word, address in self.places.items():
+            text = text.replace(word, address)
+        path = folder / "afterrun.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+@contextmanager
+def served(timeline: Timeline) -> Iterator[StandIns]:
+    """All of them, while the block lasts."""
+    cloud = DbtCloud(timeline)
+    pagerduty = PagerDuty(ROUTING_KEY, timeline=timeline)
+    mode = Mode(
+        workspace=WORKSPACE,
+        reports=[REPORT],
+        token=MODE_TOKEN,
+        secret=MODE_SECRET,
+        timeline=timeline,
+    )
+    secrets = Secrets(PROJECT)
+    with (
+        cloud.running() as dbt_cloud,
+        serve(pagerduty.app) as pagerduty_url,
+        serve(mode.app) as mode_url,
+        SecretManager(secrets).serve() as secret_manager,
+    ):
+        for name, value in {
+            "dbt-webhook-secret": WEBHOOK_SECRET,
+            "dbt-cloud-service-token": dbt_cloud.token,
+            "pd-routing-key": ROUTING_KEY,
+            "mode-token": MODE_TOKEN,
+            "mode-secret": MODE_SECRET,
+        }.items():
+            secrets.put(name, value)
+        places = {
+            "ACCOUNT": str(cloud.account_id),
+            "DBT_CLOUD_URL": dbt_cloud.base_url,
+            "METADATA_URL": dbt_cloud.metadata_url,
+            "PAGERDUTY_URL": pagerduty_url,
+            "MODE_URL": mode_url,
+        }
+        yield StandIns(timeline, cloud, pagerduty, mode, secrets, secret_manager, places)
