@@ -20,7 +20,9 @@ FROM ${PYTHON}
 COPY --from=builder /venv /venv
 COPY --from=builder /app /app
 WORKDIR /app
+# HOME: gunicorn writes there, and the user below has no home of its own
 ENV PATH=/venv/bin:$PATH \
+    HOME=/tmp \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

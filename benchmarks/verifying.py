@@ -22,7 +22,7 @@ class NoPublisher:
     async def publish(self, message: Message, timeout_s: float) -> str:
         return "1"
 
-    async def ready(self) -> None:
+    async def ready(self, limit_s: float) -> None:
         pass
 
 

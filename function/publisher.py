@@ -30,8 +30,8 @@ class Publisher(Protocol):
         May be repeated: the same event then has two messages, which the subscriber knows as one.
         """
 
-    async def ready(self) -> None:
-        """Return once it could publish; raises Failure, and may be asked again."""
+    async def ready(self, limit_s: float) -> None:
+        """Return once it could publish; raises Failure if that takes longer than `limit_s`."""
 
 
 class RefusedMessages(PermanentFailure):
@@ -47,7 +47,7 @@ class Topic(Protocol):
         Raises RefusedMessages or another Failure; then none of them may be counted as stored.
         """
 
-    async def ready(self) -> None:
+    async def ready(self, limit_s: float) -> None:
         """As a Publisher's."""
 
 
@@ -90,8 +90,8 @@ class BatchingPublisher:
         finally:
             end.cancel()
 
-    async def ready(self) -> None:
-        await self._topic.ready()
+    async def ready(self, limit_s: float) -> None:
+        await self._topic.ready(limit_s)
 
     def _wake(self) -> None:
         # not at once: events that were received in the same turn of the loop share a request

@@ -22,7 +22,6 @@ from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from shared.settings import GoogleProject, topic_path
 
 SEND_LIMIT_S = 4.5
-READY_LIMIT_S = 2.0
 SCOPE = "https://www.googleapis.com/auth/pubsub"
 
 _Message = PubsubMessage.pb()
@@ -73,10 +72,10 @@ class PubSubTopic:
             raise TemporaryFailure("Pub/Sub's answer does not name every message")
         return ids
 
-    async def ready(self) -> None:
-        """Return once there is a connection; raises Failure if there is none within 2 s."""
+    async def ready(self, limit_s: float) -> None:
+        """As a Publisher's: return once there is a connection."""
         try:
-            async with asyncio.timeout(READY_LIMIT_S):
+            async with asyncio.timeout(limit_s):
                 transport = (await self._connected()).transport
                 await cast(PublisherGrpcAsyncIOTransport, transport).grpc_channel.channel_ready()
         except TimeoutError:

@@ -24,12 +24,13 @@ CONFIGURATION = Path(__file__).with_name("afterrun.yaml")
 
 @dataclass(frozen=True)
 class StandIns:
-    """What is served, and what a configuration must know of it.
+    """What is served, in the Google Cloud project `project`, and how to reach it.
 
     `secret_manager` is a host:port. `places` are the words of `lab/afterrun.yaml` that stand for
     addresses, with the addresses.
     """
 
+    project: str
     timeline: Timeline
     cloud: DbtCloud
     pagerduty: PagerDuty
@@ -49,7 +50,7 @@ class StandIns:
 
 
 @contextmanager
-def served(timeline: Timeline) -> Iterator[StandIns]:
+def served(timeline: Timeline, project: str = PROJECT) -> Iterator[StandIns]:
     """All of them, while the block lasts."""
     cloud = DbtCloud(timeline)
     pagerduty = PagerDuty(ROUTING_KEY, timeline=timeline)
@@ -60,7 +61,7 @@ def served(timeline: Timeline) -> Iterator[StandIns]:
         secret=MODE_SECRET,
         timeline=timeline,
     )
-    secrets = Secrets(PROJECT)
+    secrets = Secrets(project)
     with (
         cloud.running() as dbt_cloud,
         serve(pagerduty.app) as pagerduty_url,
@@ -82,4 +83,4 @@ def served(timeline: Timeline) -> Iterator[StandIns]:
             "PAGERDUTY_URL": pagerduty_url,
             "MODE_URL": mode_url,
         }
-        yield StandIns(timeline, cloud, pagerduty, mode, secrets, secret_manager, places)
+        yield StandIns(project, timeline, cloud, pagerduty, mode, secrets, secret_manager, places)

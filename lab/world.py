@@ -11,7 +11,7 @@ from lab import functions, queue, stand_ins
 from lab.functions import Function
 from lab.pubsub.server import PubSub, Running
 from lab.queue import Queue
-from lab.stand_ins import PROJECT, StandIns
+from lab.stand_ins import StandIns
 from lab.ticker import ticking
 from lab.timeline import Timeline
 
@@ -40,7 +40,7 @@ def running(timeline: Timeline) -> Iterator[World]:
         tempfile.TemporaryDirectory(prefix="afterrun-lab-") as folder,
         stand_ins.served(timeline) as stands,
         PubSub(timeline=timeline).running() as pubsub,
-        queue.connected(pubsub.host, PROJECT) as made,
+        queue.connected(pubsub.host, stands.project) as made,
     ):
         made.create_topics()
         push_auth = {
@@ -96,7 +96,7 @@ def subscriber(
 
 def _google(stands: StandIns, pubsub_host: str) -> dict[str, str]:
     return {
-        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "GOOGLE_CLOUD_PROJECT": stands.project,
         "PUBSUB_EMULATOR_HOST": pubsub_host,
         "SECRET_MANAGER_EMULATOR_HOST": stands.secret_manager,
     }

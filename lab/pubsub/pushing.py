@@ -88,7 +88,7 @@ class Delivery:
         begun_at = self._broker.clock()
         copies = 2 if self._switches.take_twice() else 1
         statuses = await asyncio.gather(*[self._post(lease, push) for _ in range(copies)])
-        # who waits for the moment of a success finds it settled; dead-lettering comes after a refusal
+        # a success is settled before it is seen; a refusal is seen before it becomes a dead letter
         if statuses[0] in ACKNOWLEDGING:
             self._backoff.acknowledged()
             self._broker.acknowledge(self._subscription, lease.ack_id)

@@ -34,26 +34,7 @@ Act = Callable[[Any], Awaitable[Any]]
 
 Requests = AsyncIterator[Any]
 
-StreamSTATUSES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    409: grpc.StatusCode.ABORTED,
-    412: grpc.StatusCode.FAILED_PRECONDITION,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    499: grpc.StatusCode.CANCELLED,
-    500: grpc.StatusCode.INTERNAL,
-    501: grpc.StatusCode.UNIMPLEMENTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
-"""What a fault's status, which is HTTP's, is here; others are UNKNOWN.
-
-Source: https://cloud.google.com/apis/design/errors#handling_errors
-"""
-
-Act = Callable[[Requests, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[None]]
+StreamAct = Callable[[Requests, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[None]]
 """Carries out one call of two streams; writes the answers to the context. May raise Refused."""
 
 

@@ -1,5 +1,6 @@
 """A stage: both functions as real processes on a Pub/Sub, for tests of the whole."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from lab import queue, stand_ins, world
 from lab.dbt_cloud.state import Run
 from lab.functions import Function
 from lab.queue import Queue
-from lab.stand_ins import PROJECT, WEBHOOK_SECRET, StandIns
+from lab.stand_ins import WEBHOOK_SECRET, StandIns
 from lab.ticker import ticking
 from lab.timeline import Timeline
 
@@ -70,9 +71,10 @@ class Stage:
 @contextmanager
 def set_up(pubsub_host: str, folder: Path, *, tick_s: float = 0.2) -> Iterator[Stage]:
     """A stage on the Pub/Sub at `pubsub_host`, with topics, a receiver and ticks."""
+    project = f"stage-{uuid.uuid4().hex[:12]}"
     with (
-        stand_ins.served(Timeline()) as stands,
-        queue.connected(pubsub_host, PROJECT, signed=False) as made,
+        stand_ins.served(Timeline(), project) as stands,
+        queue.connected(pubsub_host, project, signed=False) as made,
         ExitStack() as stack,
     ):
         made.create_topics()

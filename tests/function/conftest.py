@@ -23,7 +23,7 @@ def pubsub() -> Iterator[PubSubServer]:
 @pytest.fixture(scope="session")
 def receiver(pubsub: PubSubServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     output = tmp_path_factory.mktemp("receiver") / "output.txt"
-    with a_receiver(settings(pubsub.running, WORKERS="2"), output) as running:
+    with a_receiver(settings(pubsub.running.host, WORKERS="2"), output) as running:
         yield running
 
 

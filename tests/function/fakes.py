@@ -60,7 +60,7 @@ class FakePublisher:
         self.published.append(message)
         return f"message-{len(self.published)}"
 
-    async def ready(self) -> None:
+    async def ready(self, limit_s: float) -> None:
         if self.unready is not None:
             raise self.unready
 

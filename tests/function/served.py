@@ -71,6 +71,17 @@ class Receiver:
                 connection.sendall(each)
             yield connection
 
+    def refuses_connections(self) -> bool:
+        """Whether it stops to accept new ones; waits for it."""
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except ConnectionRefusedError:
+                return True
+            time.sleep(0.02)  # nothing else tells when a foreign process stops listening
+        return False
+
     @property
     def lines(self) -> list[dict[str, Any]]:
         """Its log."""
@@ -134,11 +145,10 @@ def a_pubsub() -> Iterator[PubSubServer]:
         yield PubSubServer(server, subscriber)
 
 
-def settings(pubsub: Running, **more: str) -> dict[str, str]:
-    """Of a receiver that publishes to `pubsub`."""
+def settings(pubsub_host: str, **more: str) -> dict[str, str]:
     return {
         "GOOGLE_CLOUD_PROJECT": "lab",
-        "PUBSUB_EMULATOR_HOST": pubsub.host,
+        "PUBSUB_EMULATOR_HOST": pubsub_host,
         "DBT_CLOUD_AUTH_TOKEN": SECRET,
         **more,
     }

@@ -38,7 +38,7 @@ class HeldTopic:
             raise RefusedMessages("invalid")
         return [f"id of {one.data.decode()}" for one in messages]
 
-    async def ready(self) -> None:
+    async def ready(self, limit_s: float) -> None:
         raise TemporaryFailure("not yet")
 
     async def has_requests(self, count: int) -> None:
@@ -232,6 +232,6 @@ def test_a_bug_reaches_whoever_published_instead_of_leaving_them_waiting():
 def test_it_is_ready_when_its_topic_is():
     async def story(topic: HeldTopic, publisher: BatchingPublisher) -> None:
         with pytest.raises(TemporaryFailure, match="not yet"):
-            await publisher.ready()
+            await publisher.ready(LONG_S)
 
     run(story)

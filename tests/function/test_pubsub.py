@@ -1,9 +1,9 @@
-"""Sending to Pub/Sub: what is refused, by whom, and what that means."""
+"""Sending to Pub/Sub: what it refuses, and what that means for the events of the request."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -14,24 +14,119 @@ from function.webhook import Message, message
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from shared.settings import GoogleProject
 from tests.builders import NOW, a_body
-from tests.function.scripted import publishing
-from tests.function.served import TOPIC, Topic, free_port
+from tests.function.scripted import Answering, publishing
+from tests.function.served import Topic, free_port
 
-NAME = "dbt-cloud-events"
+T = TypeVar("T")
 
-
-def run[T](host: str, use: Callable[[PubSubTopic], Awaitable[T]], name: str = NAME) -> T:
-    """What `use` returns of a topic at `host`, in a loop of its own."""
-
-    async def within() -> T:
-        topic = PubSubTopic(name, GoogleProject("lab"), host)
-        try:
-            return await use(topic)
-        finally:
-            await topic.close()
-
-    return asyncio.run(within())
+FULL_NAME = "projects/lab/topics/dbt-cloud-events"
 
 
-def a_message(number: int = 1) -> Message:
-    return message(a_body(event_id=f"wev_{number}"), NOW)
+def a_topic(host: str, name: str = "dbt-cloud-events") -> PubSubTopic:
+    return PubSubTopic(name, GoogleProject("lab"), host)
+
+
+def messages(count: int = 1) -> list[Message]:
+    return [message(a_body(event_id=f"wev_{number}"), NOW) for number in range(count)]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def refusing(code: grpc.StatusCode) -> Answering:
+    def answer(request: Any, context: grpc.ServicerContext) -> list[str]:
+        context.abort(code, "as the test asked")
+
+    return answer
+
+
+def test_messages_are_sent_with_data_and_attributes_and_their_ids_are_in_order(topic: Topic):
+    sent = messages(3)
+
+    ids = run(a_topic(topic.server.host).send(sent))
+
+    received = topic.take(3)
+    assert [one.message_id for one in received] == ids
+    assert [one.data for one in received] == [one.data for one in sent]
+    assert [dict(one.attributes) for one in received] == [one.attributes for one in sent]
+
+
+def test_a_topic_may_be_given_by_its_full_name(topic: Topic):
+    assert run(a_topic(topic.server.host, FULL_NAME).send(messages()))
+
+
+def test_an_attribute_over_the_limit_is_called_a_refused_message(topic: Topic):
+    too_long = Message(b"{}", {"event_id": "x" * 1025})
+
+    with pytest.raises(RefusedMessages):
+        run(a_topic(topic.server.host).send([*messages(), too_long]))
+    assert topic.is_empty
+
+
+def test_a_topic_that_does_not_exist_is_named_together_with_the_fix(topic: Topic):
+    with pytest.raises(PermanentFailure, match=r"projects/lab/topics/another.*PUBSUB_TOPIC"):
+        run(a_topic(topic.server.host, "another").send(messages()))
+
+
+def test_a_missing_permission_is_named_together_with_the_fix():
+    with (
+        publishing(refusing(grpc.StatusCode.PERMISSION_DENIED)) as host,
+        pytest.raises(PermanentFailure, match=f"{FULL_NAME}.*roles/pubsub.publisher"),
+    ):
+        run(a_topic(host).send(messages()))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, RefusedMessages),
+        (grpc.StatusCode.UNAUTHENTICATED, PermanentFailure),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, TemporaryFailure),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, TemporaryFailure),
+        (grpc.StatusCode.FAILED_PRECONDITION, TemporaryFailure),
+        (grpc.StatusCode.CANCELLED, TemporaryFailure),
+    ],
+)
+def test_other_refusals_are_failures_that_quote_nothing(code: grpc.StatusCode, kind: type[Failure]):
+    with publishing(refusing(code)) as host, pytest.raises(kind) as failure:
+        run(a_topic(host).send(messages()))
+
+    assert "as the test asked" not in str(failure.value)
+
+
+def test_what_passes_by_itself_is_tried_again():
+    refusals = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL]
+
+    def answer(request: Any, context: grpc.ServicerContext) -> list[str]:
+        if refusals:
+            context.abort(refusals.pop(0), "for now")
+        return ["1"]
+
+    with publishing(answer) as host:
+        assert run(a_topic(host).send(messages())) == ["1"]
+
+
+def test_it_gives_up_in_time_when_nobody_listens():
+    began = time.monotonic()
+
+    with pytest.raises(TemporaryFailure):
+        run(a_topic(f"127.0.0.1:{free_port()}").send(messages()))
+    assert time.monotonic() - began < 5.5
+
+
+def test_an_answer_that_does_not_name_every_message_is_not_believed():
+    with (
+        publishing(lambda request, context: ["1"]) as host,
+        pytest.raises(TemporaryFailure, match="every message"),
+    ):
+        run(a_topic(host).send(messages(2)))
+
+
+def test_it_is_ready_once_it_is_connected(topic: Topic):
+    run(a_topic(topic.server.host).ready(5.0))
+
+
+def test_it_is_not_ready_while_nobody_listens():
+    with pytest.raises(TemporaryFailure, match="no connection"):
+        run(a_topic(f"127.0.0.1:{free_port()}").ready(0.05))

@@ -77,7 +77,7 @@ def test_whatever_is_wrong_with_a_signature_the_answer_is_the_same(
     [
         b"Content-Length: 262145\r\n\r\n",
         b"Transfer-Encoding: chunked\r\n\r\n"
-        + b"20000\r\n"
+        b"20000\r\n"
         + b"x" * 0x20000
         + b"\r\n20001\r\n"
         # one chunk within the limit, and of the next all but its end

@@ -2,15 +2,18 @@
 
 import signal
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
-from lab.faults import Fault
 from lab.secret_manager import SecretManager
 from lab.secrets import Secrets
 from tests.builders import a_body
+from tests.function.scripted import publishing
 from tests.function.served import (
     READY_WITHIN_S,
     WAIT_S,
@@ -43,7 +46,7 @@ def test_a_mistake_in_the_settings_stops_the_start_and_says_what_to_mend(
 
 
 def test_without_a_secret_it_starts_and_says_that_it_accepts_nothing(topic: Topic, tmp_path: Path):
-    environ = settings(topic.server, DBT_CLOUD_AUTH_TOKEN="")
+    environ = settings(topic.server.host, DBT_CLOUD_AUTH_TOKEN="")
 
     with a_receiver(environ, tmp_path / "output.txt") as receiver:
         answer = receiver.post(a_body())
@@ -65,7 +68,7 @@ def test_secrets_come_from_secret_manager_and_may_be_rotated(topic: Topic, tmp_p
 
     with SecretManager(secrets).serve() as host:
         environ = settings(
-            topic.server,
+            topic.server.host,
             DBT_CLOUD_AUTH_TOKEN="",
             WEBHOOK_SECRETS="secret:dbt-webhook,secret:not-there",
             SECRET_MANAGER_EMULATOR_HOST=host,
@@ -83,29 +86,31 @@ def test_secrets_come_from_secret_manager_and_may_be_rotated(topic: Topic, tmp_p
     assert log[1]["secret"] == "secret:dbt-webhook"
 
 
-def test_a_stop_lets_the_webhook_under_way_be_published_and_answered(topic: Topic, tmp_path: Path):
-    held = HeldPublish()
-    body = a_body()
+def test_a_stop_lets_the_webhook_under_way_be_published_and_answered(tmp_path: Path):
+    arrived, release = threading.Event(), threading.Event()
+
+    def held(request: Any, context: grpc.ServicerContext) -> list[str]:
+        arrived.set()
+        assert release.wait(WAIT_S)
+        return ["1"]
 
     with (
-        a_receiver(settings(topic.server), tmp_path / "output.txt") as receiver,
+        publishing(held) as host,
+        a_receiver(settings(host), tmp_path / "output.txt") as receiver,
         ThreadPoolExecutor(1) as thread,
     ):
-        answer = thread.submit(receiver.post, body)
-        topic.has_begun_publishing()
+        answer = thread.submit(receiver.post, a_body())
+        assert arrived.wait(WAIT_S)
         receiver.process.send_signal(signal.SIGTERM)
+        assert receiver.refuses_connections()
+        release.set()
 
         assert answer.result().status == 202
         assert receiver.process.wait(WAIT_S) == 0
-    assert topic.take()[0].data == body
 
 
 def test_without_a_connection_to_pubsub_it_is_not_healthy(tmp_path: Path):
-    environ = {
-        "GOOGLE_CLOUD_PROJECT": "lab",
-        "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{free_port()}",
-        "DBT_CLOUD_AUTH_TOKEN": "hush",
-    }
+    environ = settings(f"127.0.0.1:{free_port()}")
 
     with a_receiver(environ, tmp_path / "output.txt") as receiver:
         health = receiver.ask("GET", "/health")

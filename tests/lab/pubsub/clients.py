@@ -53,7 +53,9 @@ class Clients:
 
     def pull(self, subscription: str, limit: int = 10) -> list[Any]:
         """Messages that are due, after waiting for a first one."""
-        answer = self.subscriber.pull(subscription=subscription, max_messages=limit, timeout=WAIT_S)
+        answer = self.subscriber.pull(
+            subscription=subscription, max_messages=limit, timeout=WAIT_S, retry=None
+        )
         return list(answer.received_messages)
 
     def has_nothing_due(self, subscription: str) -> bool:

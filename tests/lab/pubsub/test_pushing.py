@@ -153,8 +153,10 @@ def test_no_more_than_asked_for_are_under_way_at_once(
     overlaps: list[bool] = []
 
     def alone() -> None:
-        overlaps.append(not busy.acquire(blocking=False))
-        busy.release()
+        is_alone = busy.acquire(blocking=False)
+        overlaps.append(not is_alone)
+        if is_alone:
+            busy.release()
 
     endpoint.before = alone
     with PubSub(limits=QUICK, pushes_in_flight=1).running() as server:
@@ -227,11 +229,11 @@ def test_pulled_becomes_pushed_and_pushed_becomes_pulled(
     (first,) = clients.publish(topic)
 
     clients.subscriber.modify_push_config(
-        subscription=subscription, push_config={"push_endpoint": endpoint.url}
+        {"subscription": subscription, "push_config": {"push_endpoint": endpoint.url}}
     )
     pushed = endpoint.pushes(1)
     clients.moments("pushed to work")
-    clients.subscriber.modify_push_config(subscription=subscription, push_config={})
+    clients.subscriber.modify_push_config({"subscription": subscription, "push_config": {}})
     (second,) = clients.publish(topic)
     pulled = clients.pull(subscription)
 

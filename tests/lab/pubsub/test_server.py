@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from google.api_core import exceptions
@@ -30,21 +31,17 @@ def test_a_server_that_stops_leaves_nothing_running(
 ) -> None:
     answer = threading.Event()
     endpoint.before = lambda: answer.wait(WAIT_S)
-    with ThreadPoolExecutor(1) as caller:
+    with ThreadPoolExecutor(1) as caller, ExitStack() as still_open:
         with PubSub(limits=QUICK).running() as server:
             monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.host)
-            with Clients.on(server) as clients:
-                topic = clients.a_topic()
-                waiting = clients.a_subscription(topic, "waiting")
-                clients.publish(topic)
-                clients.pull(waiting)
-                pulling = caller.submit(clients.pull, waiting)
-                pushing = {"push_endpoint": endpoint.url}
-                clients.a_subscription(topic, "pushed", push_config=pushing)
-                clients.publish(topic, *[{"data": b"x"}] * 20)
-                endpoint.pushes(16)
-                assert pulling.result(WAIT_S)
-                pulling = caller.submit(clients.pull, waiting)
+            clients = still_open.enter_context(Clients.on(server))
+            topic = clients.a_topic()
+            pushing = {"push_endpoint": endpoint.url}
+            clients.a_subscription(topic, "pushed", push_config=pushing)
+            clients.publish(topic, *[{"data": b"x"}] * 20)
+            waiting = clients.a_subscription(topic, "waiting")
+            pulling = caller.submit(clients.pull, waiting)
+            endpoint.pushes(16)
         with pytest.raises(exceptions.GoogleAPICallError):
             pulling.result(WAIT_S)
     answer.set()

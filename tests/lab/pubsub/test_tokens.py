@@ -1,7 +1,7 @@
 """Push tokens, as Google's own library verifies them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -43,7 +43,7 @@ def test_a_subscriber_can_verify_a_push(
 ) -> None:
     token = pushed_token(clients, endpoint, audience=AUDIENCE)
 
-    claims: dict[str, Any] = id_token.verify_token(
+    claims: Mapping[str, Any] = id_token.verify_token(
         token, fetch, audience=AUDIENCE, certs_url=clients.server.certs_url
     )
 

@@ -1,0 +1,607 @@
+"""Outbound, over loopback, against a real server that can fail in every way."""
+
+import gzip
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lab.faults import Fault, Faults, WithFaults
+from lab.serve import serve
+from shared.errors import Failure, PermanentFailure, TemporaryFailure
+from subscriber.outbound import (
+    RETRY_AFTER_LIMIT_S,
+    Answer,
+    Busy,
+    Outbound,
+    Refused,
+    UnknownOutcome,
+    encode,
+    retry_after_s,
+)
+from tests.builders import NOW
+
+SECRET = "s3cr3t-of-ours"
+DO_NOT_WAIT = {"Retry-After": "0"}  # keeps tests from the pause before a second try
+
+
+class Peer:
+    """A server that keeps what it was asked, answers what it is told to, and has faults."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.faults = Faults()
+        self.requests: list[tuple[Request, bytes]] = []
+        self.answer: Callable[[], Response] = lambda: Response('{"ok": true}')
+        self.app = WithFaults(
+            Starlette(routes=[Route("/{path:path}", self._take, methods=["GET", "POST"])]),
+            self.faults,
+        )
+
+    async def _take(self, request: Request) -> Response:
+        self.requests.append((request, await request.body()))
+        return self.answer()
+
+    def header(self, name: str, index: int = -1) -> str | None:
+        return self.requests[index][0].headers.get(name)
+
+
+@contextmanager
+def a_peer() -> Iterator[Peer]:
+    peer = Peer()
+    with serve(peer.app) as peer.url:
+        yield peer
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with a_peer() as served:
+        yield served
+
+
+@pytest.fixture
+def another_peer() -> Iterator[Peer]:
+    with a_peer() as served:
+        yield served
+
+
+@pytest.fixture
+def refusing_url() -> Iterator[str]:
+    """Where nobody listens, and where nobody else can begin to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@contextmanager
+def a_raw_server(*sent: bytes, every_s: float = 0.0, listens_after_s: float = 0.0) -> Iterator[str]:
+    """Answers each connection with the bytes `sent`, one after another, then closes it."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    stopped = threading.Event()
+
+    def run() -> None:
+        stopped.wait(listens_after_s)
+        listener.listen()
+        listener.settimeout(0.05)
+        while not stopped.is_set():
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                connection.settimeout(5)
+                connection.recv(65_536)
+                for part in sent:
+                    try:
+                        connection.sendall(part)
+                    except OSError:
+                        break
+                    stopped.wait(every_s)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        stopped.set()
+        thread.join(5)
+        listener.close()
+
+
+def test_a_good_answer_is_read_as_json(peer: Peer) -> None:
+    peer.answer = lambda: Response('{"_links": {"web": {"href": "https://x"}}}', 202)
+
+    answer = Outbound().post_json(f"{peer.url}/v2/enqueue", {"name": "größe"})
+
+    assert answer.status == 202
+    assert answer.text("_links", "web", "href") == "https://x"
+    (request, body) = peer.requests[0]
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["user-agent"] == "afterrun"
+    assert body == '{"name":"größe"}'.encode()
+
+
+@pytest.mark.parametrize("path", [(), ("missing",), ("a", "b", "c"), ("list", "0"), ("number",)])
+def test_a_text_that_an_answer_does_not_hold_is_empty(path: tuple[str, ...]) -> None:
+    answer = Answer(200, {"a": {"b": "text"}, "list": ["x"], "number": 7})
+
+    assert answer.text(*path) == ""
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe\xfd", b"[" * 100_000])
+def test_a_good_answer_that_is_no_json_is_still_good(peer: Peer, body: bytes) -> None:
+    peer.answer = lambda: Response(body)
+
+    assert Outbound().post_json(peer.url, {}) == Answer(200, None)
+
+
+def test_a_good_answer_whose_compression_is_broken_is_still_good(peer: Peer) -> None:
+    peer.answer = lambda: Response(b"no gzip", headers={"Content-Encoding": "gzip"})
+
+    assert Outbound().post_json(peer.url, {}) == Answer(200, None)
+
+
+def test_bytes_are_sent_as_they_are(peer: Peer) -> None:
+    Outbound().post_json(peer.url, b'{"a":  1}')
+
+    assert peer.requests[0][1] == b'{"a":  1}'
+
+
+def test_basic_credentials_go_out_as_utf8(peer: Peer) -> None:
+    Outbound().post_json(peer.url, {}, basic=("token", "gehëim"))
+
+    assert peer.header("authorization") == "Basic dG9rZW46Z2Vow6tpbQ=="
+
+
+def test_parameters_of_a_get_are_put_into_the_url(peer: Peer) -> None:
+    Outbound().get_json(f"{peer.url}/runs", params={"include": "run_steps,job"})
+
+    assert peer.requests[0][0].query_params["include"] == "run_steps,job"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 507, 599])
+def test_what_may_be_different_later_is_temporary(peer: Peer, status: int) -> None:
+    peer.faults.always(Fault("answer", status=status, headers=DO_NOT_WAIT))
+
+    with pytest.raises(Busy, match=rf"^127\.0\.0\.1 answered {status}$") as raised:
+        Outbound().post_json(peer.url, {})
+
+    assert isinstance(raised.value, TemporaryFailure)
+    assert raised.value.status == status
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 422, 451])
+def test_what_would_be_the_same_later_is_permanent(peer: Peer, status: int) -> None:
+    peer.faults.always(Fault("answer", status=status))
+
+    with pytest.raises(Refused, match=rf"^127\.0\.0\.1 answered {status}$") as raised:
+        Outbound().post_json(peer.url, {})
+
+    assert isinstance(raised.value, PermanentFailure)
+    assert raised.value.status == status
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_repeatable_request_is_tried_again_at_once(peer: Peer, status: int) -> None:
+    peer.faults.next(Fault("answer", status=status))
+
+    assert Outbound().post_json(peer.url, {}).status == 200
+
+
+def test_a_repeatable_request_is_tried_three_times_in_all(peer: Peer) -> None:
+    peer.answer = lambda: Response(status_code=503)
+
+    with pytest.raises(Busy):
+        Outbound().post_json(peer.url, {})
+
+    assert len(peer.requests) == 3
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 501])
+def test_some_statuses_are_better_tried_again_later(peer: Peer, status: int) -> None:
+    peer.answer = lambda: Response(status_code=status)
+
+    with pytest.raises(Busy):
+        Outbound().post_json(peer.url, {})
+
+    assert len(peer.requests) == 1
+
+
+def test_a_server_that_says_when_to_come_back_is_not_asked_before(peer: Peer) -> None:
+    peer.answer = lambda: Response(status_code=503, headers={"Retry-After": "120"})
+
+    with pytest.raises(Busy) as raised:
+        Outbound().post_json(peer.url, {})
+
+    assert len(peer.requests) == 1
+    assert raised.value.retry_after_s == 120
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_request_that_may_not_be_repeated_is_sent_once_if_the_server_fails(
+    peer: Peer, status: int
+) -> None:
+    peer.answer = lambda: Response(status_code=status)
+
+    with pytest.raises(Busy):
+        Outbound().post_json(peer.url, {}, repeatable=False)
+
+    assert len(peer.requests) == 1
+
+
+def test_a_request_that_may_not_be_repeated_is_sent_once_if_the_answer_is_lost(peer: Peer) -> None:
+    peer.faults.next(Fault("lost"))
+
+    with pytest.raises(UnknownOutcome, match="broke the connection"):
+        Outbound().post_json(peer.url, {}, repeatable=False)
+
+    assert len(peer.requests) == 1
+
+
+def test_a_repeatable_request_is_sent_again_if_the_answer_is_lost(peer: Peer) -> None:
+    peer.faults.next(Fault("lost"))
+
+    assert Outbound().post_json(peer.url, {}).status == 200
+    assert len(peer.requests) == 2
+
+
+def test_a_request_that_certainly_never_arrived_is_tried_again_though_not_repeatable() -> None:
+    answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+    with a_raw_server(answer, listens_after_s=0.3) as url:
+        assert Outbound().post_json(url, {}, repeatable=False).status == 202
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_no_answer_in_time_leaves_the_outcome_unknown(*, peer: Peer, repeatable: bool) -> None:
+    peer.faults.always(Fault("slow", seconds=0.4))
+
+    with pytest.raises(UnknownOutcome, match=r"^127\.0\.0\.1 did not answer in 0\.1 s$"):
+        Outbound(read_timeout_s=0.1).post_json(peer.url, {}, repeatable=repeatable)
+
+
+def test_an_answer_that_stops_in_the_middle_leaves_the_outcome_unknown() -> None:
+    begun = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"begun'
+
+    with a_raw_server(begun) as url, pytest.raises(UnknownOutcome, match="broke the connection"):
+        Outbound().post_json(url, {})
+
+
+def test_an_answer_that_pauses_in_the_middle_leaves_the_outcome_unknown() -> None:
+    begun = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"begun'
+
+    with (
+        a_raw_server(begun, every_s=1) as url,
+        pytest.raises(UnknownOutcome, match=r"did not answer in 0\.1 s"),
+    ):
+        Outbound(read_timeout_s=0.1).post_json(url, {})
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"Content-Length: 500\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"],
+)
+def test_an_answer_that_dribbles_is_given_up(head: bytes) -> None:
+    part = b"1\r\n1\r\n" if b"chunked" in head else b"1"
+    begun = b"HTTP/1.1 200 OK\r\n" + head
+
+    with (
+        a_raw_server(begun, *[part] * 400, every_s=0.01) as url,
+        pytest.raises(UnknownOutcome, match=r"took more than 0\.2 s"),
+    ):
+        Outbound(read_timeout_s=1, whole_answer_s=0.2).get_json(url)
+
+
+def test_a_refused_connection_is_told_from_a_broken_one(peer: Peer, refusing_url: str) -> None:
+    peer.faults.next(Fault("cut"))
+
+    with pytest.raises(Busy, match="could not be reached") as refused:
+        Outbound().post_json(refusing_url, {}, repeatable=False)
+    with pytest.raises(UnknownOutcome, match="broke the connection"):
+        Outbound().post_json(peer.url, {}, repeatable=False)
+
+    assert not isinstance(refused.value, UnknownOutcome)
+
+
+def test_a_host_that_does_not_exist_is_temporary() -> None:
+    with pytest.raises(Busy, match=r"^nowhere\.invalid could not be reached$"):
+        Outbound().post_json("https://nowhere.invalid/path", {}, repeatable=False)
+
+
+def test_a_peer_that_does_not_speak_tls_is_temporary(peer: Peer) -> None:
+    with pytest.raises(Busy, match="TLS") as raised:
+        Outbound().post_json(peer.url.replace("http://", "https://"), {})
+
+    assert not isinstance(raised.value, UnknownOutcome)
+
+
+def test_a_proxy_that_is_away_leaves_nothing_unknown(
+    refusing_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", refusing_url)
+
+    with pytest.raises(Busy, match="through the proxy") as raised:
+        Outbound().post_json("https://events.example/path", {}, repeatable=False)
+
+    assert not isinstance(raised.value, UnknownOutcome)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirected_post_is_refused(peer: Peer, another_peer: Peer, status: int) -> None:
+    peer.answer = lambda: RedirectResponse(another_peer.url, status)
+
+    with pytest.raises(Refused, match=f"answered {status}, a redirect: is its base URL right"):
+        Outbound().post_json(peer.url, {}, headers={"Authorization": f"Bearer {SECRET}"})
+
+    assert another_peer.requests == []
+
+
+def test_a_redirected_get_is_refused_unless_asked_to_follow(peer: Peer) -> None:
+    peer.answer = lambda: RedirectResponse("/elsewhere")
+
+    with pytest.raises(Refused, match="redirect"):
+        Outbound().get_json(peer.url)
+
+
+def test_a_followed_redirect_takes_no_authorization_to_another_host(
+    peer: Peer, another_peer: Peer
+) -> None:
+    peer.answer = lambda: RedirectResponse(f"{another_peer.url}/bucket/manifest.json")
+
+    Outbound().get_json(
+        peer.url, headers={"Authorization": f"Bearer {SECRET}"}, follow_redirects=True
+    )
+
+    assert peer.header("authorization") == f"Bearer {SECRET}"
+    assert another_peer.header("authorization") is None
+
+
+def test_a_followed_redirect_on_the_same_host_keeps_the_authorization(peer: Peer) -> None:
+    answers = iter([RedirectResponse("/elsewhere"), Response("{}")])
+    peer.answer = lambda: next(answers)
+
+    Outbound().get_json(
+        peer.url, headers={"Authorization": f"Bearer {SECRET}"}, follow_redirects=True
+    )
+
+    assert peer.header("authorization") == f"Bearer {SECRET}"
+
+
+def test_redirects_without_end_are_permanent(peer: Peer) -> None:
+    peer.answer = lambda: RedirectResponse("/again")
+
+    with pytest.raises(PermanentFailure, match="redirects without end"):
+        Outbound().get_json(peer.url, follow_redirects=True)
+
+
+def test_credentials_of_a_netrc_file_are_used_nowhere(
+    peer: Peer, another_peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login someone password {SECRET}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    peer.answer = lambda: RedirectResponse(another_peer.url)
+
+    Outbound().get_json(peer.url, follow_redirects=True)
+    Outbound().post_json(another_peer.url, {})
+
+    assert peer.header("authorization") is None
+    assert [request.headers.get("authorization") for request, _ in another_peer.requests] == [
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1_000, True), (1_001, False)])
+def test_an_answer_may_be_as_large_as_the_limit(*, peer: Peer, size: int, fits: bool) -> None:
+    peer.answer = lambda: Response(b" " * (size - 2) + b"{}")
+
+    def get() -> Answer:
+        return Outbound().get_json(peer.url, answer_limit_bytes=1_000)
+
+    if fits:
+        assert get().content == {}
+    else:
+        with pytest.raises(PermanentFailure, match="more than 1,000 bytes"):
+            get()
+
+
+def test_a_small_answer_that_unfolds_into_a_large_one_is_refused(peer: Peer) -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    peer.answer = lambda: Response(bomb, headers={"Content-Encoding": "gzip"})
+
+    with pytest.raises(PermanentFailure, match="more than 1,000,000 bytes"):
+        Outbound().get_json(peer.url)
+
+
+def _redirect() -> Response:
+    return RedirectResponse(f"/{SECRET}")
+
+
+FAILURES: dict[str, Callable[[Peer], None]] = {
+    "refused": lambda peer: peer.faults.always(
+        Fault("answer", status=400, body={"errors": [SECRET]})
+    ),
+    "unauthorized": lambda peer: peer.faults.always(
+        Fault("answer", status=401, headers={"X-Echo": SECRET})
+    ),
+    "busy": lambda peer: peer.faults.always(
+        Fault("answer", status=503, body={"echo": SECRET}, headers={"Retry-After": SECRET})
+    ),
+    "time-out": lambda peer: peer.faults.always(Fault("slow", seconds=0.5)),
+    "cut": lambda peer: peer.faults.always(Fault("cut")),
+    "lost": lambda peer: peer.faults.always(Fault("lost")),
+    "redirect": lambda peer: setattr(peer, "answer", _redirect),
+    "too large": lambda peer: setattr(peer, "answer", lambda: Response(SECRET * 100)),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_no_failure_and_no_log_line_holds_a_path_a_header_or_a_body(
+    failure: str, peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    FAILURES[failure](peer)
+
+    with pytest.raises(Failure) as raised:
+        Outbound(read_timeout_s=0.1).post_json(
+            f"{peer.url}/services/{SECRET}?token={SECRET}",
+            {"routing_key": SECRET},
+            headers={"X-Token": SECRET},
+            basic=("user", SECRET),
+            answer_limit_bytes=10,
+        )
+
+    _tells_nothing(raised.value, caplog)
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_no_refused_connection_tells_where_it_was_going(
+    *, repeatable: bool, refusing_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Busy) as raised:
+        Outbound().post_json(f"{refusing_url}/{SECRET}", {"key": SECRET}, repeatable=repeatable)
+
+    _tells_nothing(raised.value, caplog)
+
+
+@pytest.mark.parametrize(
+    ("url", "header"),
+    [
+        (f"http://127.0.0.1:99999/{SECRET}", "fine"),
+        (f"ftp://127.0.0.1/{SECRET}", "fine"),
+        (f"http://{SECRET}%zz@127.0.0.1:1:1/", "fine"),
+        (f"http://*.example/{SECRET}", "fine"),
+        ("http://127.0.0.1:1/", f"{SECRET}\r\nX-Injected: yes"),
+        ("http://127.0.0.1:1/", f"{SECRET}\u2603"),
+    ],
+)
+def test_no_request_that_cannot_be_made_tells_why_in_its_own_words(
+    url: str, header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Failure) as raised:
+        Outbound().post_json(url, {"key": SECRET}, headers={"X-Token": header})
+
+    _tells_nothing(raised.value, caplog)
+
+
+def _tells_nothing(failure: Failure, caplog: pytest.LogCaptureFixture) -> None:
+    assert SECRET not in f"{failure} {failure!r} {vars(failure)}"
+    assert failure.__cause__ is None
+    assert failure.__suppress_context__
+    assert SECRET not in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.fixture(scope="module")
+def steady_peer() -> Iterator[Peer]:
+    """One for many examples."""
+    with a_peer() as served:
+        yield served
+
+
+@given(secret=st.text(min_size=6, max_size=40), name=st.sampled_from(["header", "path", "basic"]))
+def test_whatever_a_secret_consists_of_it_is_in_no_message(
+    steady_peer: Peer, secret: str, name: str
+) -> None:
+    steady_peer.faults.always(Fault("answer", status=400))
+    marked = f"~{secret}~"
+
+    with pytest.raises(PermanentFailure) as raised:
+        Outbound().post_json(
+            f"{steady_peer.url}/{marked if name == 'path' else ''}",
+            {},
+            headers={"X-Token": marked} if name == "header" else {},
+            basic=("user", marked.encode("utf-8", "replace").decode()) if name == "basic" else None,
+            repeatable=False,
+        )
+
+    assert marked not in str(raised.value)
+    assert str(raised.value).startswith("127.0.0.1")
+
+
+@given(content=st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=10))
+def test_whatever_is_sent_is_valid_utf8(content: object) -> None:
+    encode(content).decode("utf-8")
+
+
+def test_json_is_written_without_spaces_and_without_escapes() -> None:
+    assert encode({"a": ["é", "🙂"]}) == '{"a":["é","🙂"]}'.encode()
+    assert json.loads(encode("half \ud83d")) == "half ?"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣٠", None),
+        ("0", 0),
+        ("30", 30),
+        (" 30 ", 30),
+        ("3600", 3_600),
+        ("3601", RETRY_AFTER_LIMIT_S),
+        ("9" * 5_000, RETRY_AFTER_LIMIT_S),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), 0),
+        (format_datetime(NOW + timedelta(days=2), usegmt=True), RETRY_AFTER_LIMIT_S),
+        ("Mon, 05 Jan 2026 12:00:10", 10),
+        ("Mon, 05 Jan 2026 12:00:00 +99999999999999999999", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_at_most_an_hour(
+    header: str | None, seconds: float | None
+) -> None:
+    assert retry_after_s(header, NOW) == seconds
+
+
+@given(st.text() | st.from_regex(r"\w{3}, \d{1,2} Jan \d{1,6} \d+:\d+:\d+ [+-]?\d{1,30}"))
+def test_no_retry_after_is_ever_an_error(header: str) -> None:
+    seconds = retry_after_s(header, NOW)
+
+    assert seconds is None or 0 <= seconds <= RETRY_AFTER_LIMIT_S
+
+
+def test_retry_after_as_a_date_is_measured_by_the_clock_handed_in(peer: Peer) -> None:
+    now = datetime(2001, 1, 1, tzinfo=UTC)
+    date = format_datetime(now + timedelta(seconds=45), usegmt=True)
+    peer.answer = lambda: Response(status_code=429, headers={"Retry-After": date})
+
+    with pytest.raises(Busy) as raised:
+        Outbound(clock=lambda: now).post_json(peer.url, {})
+
+    assert raised.value.retry_after_s == 45
+
+
+def test_threads_may_share_it(peer: Peer) -> None:
+    outbound = Outbound()
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(outbound.get_json(peer.url).content))
+        for _ in range(8)
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert answers == [{"ok": True}] * 8
