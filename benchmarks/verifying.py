@@ -13,9 +13,9 @@ from function.webhook import Message
 from function.webhook_secrets import WebhookSecrets
 from shared import log
 from shared.secret_refs import SecretReader, SecretRef
-from shared.settings import GoogleProject
+from shared.settings import GoogleProject, environment, log_level
 
-log.start("INFO")
+log.start(log_level(environment()))
 
 
 class NoPublisher:

@@ -101,6 +101,8 @@ class PubSubTopic:
                 return PermanentFailure(
                     f"this account may not publish to {self._name}: it needs roles/pubsub.publisher"
                 )
+            case exceptions.RetryError(cause=Exception() as last):
+                return TemporaryFailure(f"Pub/Sub, tried again until now: {type(last).__name__}")
         return TemporaryFailure(f"Pub/Sub: {type(error).__name__}")
 
     async def _connected(self) -> PublisherAsyncClient:

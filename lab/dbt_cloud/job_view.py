@@ -68,6 +68,8 @@ def _all(
 
 
 def _is_where(node: Mapping[str, Any], where: Mapping[str, str | None]) -> bool:
-    # a model's identifier is its alias
-    place = {"identifier": node.get("alias"), **node}
-    return all(wanted is None or place.get(name) == wanted for name, wanted in where.items())
+    return all(
+        # a model's identifier is its alias
+        wanted is None or (node.get(name) or name == "identifier" and node.get("alias")) == wanted
+        for name, wanted in where.items()
+    )

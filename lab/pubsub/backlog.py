@@ -59,10 +59,16 @@ class Backlog:
         self._held[number] = _Held(message, added_at=now, at=now)
         heappush(self._waiting, (now, number))
 
-    def take(self, limit: int, now: float, *, lease_s: float = math.inf) -> list[Lease]:
-        """Lease at most `limit` messages that are due; those beyond their retention are dropped."""
+    def take(
+        self, limit: float, now: float, *, lease_s: float = math.inf, limit_bytes: float = math.inf
+    ) -> list[Lease]:
+        """Lease at most `limit` messages that are due; those beyond their retention are dropped.
+
+        The one whose data reaches `limit_bytes` in all is the last one.
+        """
         taken: list[Lease] = []
-        while len(taken) < limit:
+        size_bytes = 0
+        while len(taken) < limit and size_bytes < limit_bytes:
             number = self._first(self._waiting, leased=False)
             if number is None or self._held[number].at > now:
                 break
@@ -77,6 +83,7 @@ class Backlog:
             if not math.isinf(held.at):
                 heappush(self._ending, (held.at, number))
             attempt = held.refusals + 1 if self.settings.dead_letters else 0
+            size_bytes += len(held.message.content.data)
             taken.append(Lease(f"{number}-{held.lease}", held.message, attempt))
         return taken
 

@@ -1,6 +1,7 @@
 """The broker: moves what is published into the backlogs, and from there on. No I/O."""
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -57,10 +58,19 @@ class Broker:
         subscription.backlog.extend(ack_id, self.clock(), lease_s=seconds)
         subscription.bell.ring()
 
-    def lease(self, subscription: Subscription, limit: int, lease_s: float) -> list[Lease]:
-        """At most `limit` messages that are due now."""
+    def lease(
+        self,
+        subscription: Subscription,
+        limit: float,
+        *,
+        lease_s: float = math.inf,
+        limit_bytes: float = math.inf,
+    ) -> list[Lease]:
+        """At most `limit` messages that are due now; see Backlog.take."""
         self.expire(subscription)
-        leases = subscription.backlog.take(limit, self.clock(), lease_s=lease_s)
+        leases = subscription.backlog.take(
+            limit, self.clock(), lease_s=lease_s, limit_bytes=limit_bytes
+        )
         for message in subscription.backlog.outlived():
             self.saw("dropped after its retention", message, subscription=subscription.name)
         if leases:

@@ -12,6 +12,10 @@ from lab.pubsub.names import short
 from lab.pubsub.refusals import not_for_push, not_found
 from lab.pubsub.resources import Subscription
 
+ANSWER_LIMIT = 1_000  # messages
+ANSWER_LIMIT_BYTES = 1_000_000
+"""An answer ends with the message that reaches it: clients by default take 4 MB in all."""
+
 ReceivedMessage = pubsub.ReceivedMessage.pb()
 PubsubMessage = pubsub.PubsubMessage.pb()
 

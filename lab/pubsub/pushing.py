@@ -4,7 +4,6 @@ Source: https://cloud.google.com/pubsub/docs/push#receive_push
 """
 
 import asyncio
-import math
 from collections.abc import Sequence
 
 from lab.pubsub import names, push_request
@@ -63,7 +62,7 @@ class Delivery:
         if push is None or self._is_paused():
             return
         free = self._limit - len(self._pushes)
-        for lease in self._broker.lease(self._subscription, free, math.inf):
+        for lease in self._broker.lease(self._subscription, free):
             task = group.create_task(self._push(lease, push))
             self._pushes.add(task)
             task.add_done_callback(self._ended)

@@ -15,6 +15,10 @@ def invalid(text: str) -> Refused:
     return Refused(grpc.StatusCode.INVALID_ARGUMENT, text)
 
 
+def out_of_range(text: str) -> Refused:
+    return Refused(grpc.StatusCode.OUT_OF_RANGE, text)
+
+
 def not_found(name: str) -> Refused:
     return Refused(grpc.StatusCode.NOT_FOUND, f"Resource not found (resource={name}).")
 

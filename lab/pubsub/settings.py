@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from lab.pubsub import filters, limits, names
 from lab.pubsub.described import ACK_DEADLINE_S, RETENTION_S, Described
 from lab.pubsub.limits import Limits
-from lab.pubsub.refusals import invalid, not_built
+from lab.pubsub.refusals import invalid, not_built, out_of_range
 from lab.pubsub.retries import Retry
 from shared.settings import is_loopback
 
@@ -73,7 +73,8 @@ def read(described: Described, bounds: Limits) -> Settings:
     )
     if described.expiration_policy.HasField("ttl"):
         idle_s = _seconds(described.expiration_policy.ttl)
-        _check_within("expiration", idle_s, limits.SHORTEST_EXPIRATION_S, float("inf"))
+        if idle_s < limits.SHORTEST_EXPIRATION_S:
+            raise invalid(f"A subscription expires after {limits.SHORTEST_EXPIRATION_S} s or more.")
     return Settings(
         ack_deadline_s=ack_deadline_s,
         retention_s=retention_s,
@@ -112,12 +113,9 @@ def _dead_letters(described: Described, bounds: Limits) -> DeadLetters | None:
         return None
     policy = described.dead_letter_policy
     attempts = policy.max_delivery_attempts
-    _check_within(
-        "number of delivery attempts",
-        attempts,
-        bounds.fewest_delivery_attempts,
-        limits.MOST_DELIVERY_ATTEMPTS,
-    )
+    fewest, most = bounds.fewest_delivery_attempts, limits.MOST_DELIVERY_ATTEMPTS
+    if not fewest <= attempts <= most:
+        raise out_of_range(f"max_delivery_attempts is {attempts}, must be {fewest} to {most}.")
     names.check("topics", policy.dead_letter_topic)
     return DeadLetters(policy.dead_letter_topic, attempts)
 
@@ -153,4 +151,6 @@ def _seconds(duration: Duration) -> float:
 
 def _check_within(what: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise invalid(f"Invalid {what}: {value:g}; it must be between {low:g} and {high:g}.")
+        raise invalid(
+            f"Invalid {what}: {value:.10g}; it must be {low:.10g} to {high:.10g} seconds."
+        )

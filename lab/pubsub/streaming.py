@@ -18,8 +18,6 @@ from lab.pubsub.resources import Subscription
 from lab.pubsub.rpc import Requests
 
 METHOD = "StreamingPull"
-BATCH_LIMIT = 100  # messages in an answer
-BATCH_LIMIT_BYTES = 1_000_000
 
 StreamingPullResponse = pubsub.StreamingPullResponse.pb()
 
@@ -103,7 +101,7 @@ class StreamingPull:
             raise self._refused
 
     async def _wait(self) -> None:
-        if self._has_room():
+        if self._room() > 0 and self._room_bytes() > 0:
             await pulling.wait(self._broker, self._subscription, math.inf)
         else:
             ends_at = self._subscription.backlog.next_end_at()
@@ -111,23 +109,21 @@ class StreamingPull:
 
     def _batch(self) -> list[Lease]:
         self._forget_settled()
-        batch: list[Lease] = []
-        size_bytes = 0
-        while len(batch) < BATCH_LIMIT and size_bytes < BATCH_LIMIT_BYTES and self._has_room():
-            leases = self._broker.lease(self._subscription, 1, self._lease_s)
-            if not leases:
-                break
-            content = leases[0].message.content
-            self._outstanding[leases[0].ack_id] = len(content.data)
-            size_bytes += len(content.data)
-            batch += leases
+        batch = self._broker.lease(
+            self._subscription,
+            min(self._room(), pulling.ANSWER_LIMIT),
+            lease_s=self._lease_s,
+            limit_bytes=min(self._room_bytes(), pulling.ANSWER_LIMIT_BYTES),
+        )
+        sizes = {lease.ack_id: len(lease.message.content.data) for lease in batch}
+        self._outstanding |= sizes
         return batch
 
-    def _has_room(self) -> bool:
-        return (
-            len(self._outstanding) < self._limit
-            and sum(self._outstanding.values()) < self._limit_bytes
-        )
+    def _room(self) -> float:
+        return self._limit - len(self._outstanding)
+
+    def _room_bytes(self) -> float:
+        return self._limit_bytes - sum(self._outstanding.values())
 
     def _forget_settled(self) -> None:
         is_leased, now = self._subscription.backlog.is_leased, self._broker.clock()

@@ -19,7 +19,6 @@ from lab.pubsub.rpc import Act
 
 SERVICE = "google.pubsub.v1.Subscriber"
 
-PULL_LIMIT = 1_000
 PULL_WAIT_S = 20.0
 """How long a pull waits for a first message; the real service waits "a bounded amount of time"."""
 
@@ -91,11 +90,16 @@ class Subscriber:
         if request.max_messages <= 0:
             raise invalid("max_messages must be greater than 0.")
         found = self._resources.subscription(request.subscription)
-        limit = min(request.max_messages, PULL_LIMIT)
+        limit = min(request.max_messages, pulling.ANSWER_LIMIT)
         until = self._broker.clock() + (0.0 if request.return_immediately else PULL_WAIT_S)
         while True:
             pulling.check(found)
-            leases = self._broker.lease(found, limit, found.settings.ack_deadline_s)
+            leases = self._broker.lease(
+                found,
+                limit,
+                lease_s=found.settings.ack_deadline_s,
+                limit_bytes=pulling.ANSWER_LIMIT_BYTES,
+            )
             if leases or self._broker.clock() >= until:
                 return PullResponse(received_messages=[pulling.received(each) for each in leases])
             await pulling.wait(self._broker, found, until)

@@ -1,8 +1,8 @@
 """Makes the samples anew: runs real dbt on the teahouse, once for each thing that may happen.
 
-    python lab/samples/make.py
+    python lab/samples/make.py [NAME ...]
 
-It installs dbt into a virtual environment of its own, and throws that away at the end.
+Without names it makes them all, in about four minutes. It installs dbt into a virtual environment of its own, and throws that away at the end.
 """
 
 import json

@@ -12,20 +12,20 @@ from tests.lab.dbt_cloud.client import Client
 
 
 class Behind:
-    """The servers in front of whichever dbt Cloud is there: to start them takes longer than a test."""
+    """Which dbt Cloud is behind the servers: to start those takes longer than a test."""
 
     def __init__(self) -> None:
         self.cloud = DbtCloud()
 
-    async def admin(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.cloud.admin_app(scope, receive, send)
-
-    async def discovery(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.cloud.discovery_app(scope, receive, send)
-
     @contextmanager
     def served(self) -> Iterator[Served]:
-        with serve(self.admin) as base_url, serve(self.discovery) as metadata_url:
+        async def admin(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.cloud.admin_app(scope, receive, send)
+
+        async def discovery(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.cloud.discovery_app(scope, receive, send)
+
+        with serve(admin) as base_url, serve(discovery) as metadata_url:
             yield Served(base_url, metadata_url)
 
 

@@ -31,6 +31,15 @@ def test_a_pull_takes_no_more_than_it_asks_for(clients: Clients) -> None:
     assert [len(clients.pull(subscription, limit=3)) for _ in range(2)] == [3, 2]
 
 
+def test_a_pull_takes_no_more_than_a_client_can_receive(clients: Clients) -> None:
+    topic = clients.a_topic()
+    subscription = clients.a_subscription(topic)
+    for _ in range(2):
+        clients.publish(topic, *[{"data": b"x" * 900_000}] * 3)
+
+    assert [len(clients.pull(subscription)) for _ in range(3)] == [2, 2, 2]
+
+
 def test_a_pull_waits_for_a_message(clients: Clients) -> None:
     topic = clients.a_topic()
     subscription = clients.a_subscription(topic)

@@ -114,6 +114,20 @@ def test_many_streams_leave_room_for_other_calls(clients: Clients) -> None:
     assert len(published) == 1
 
 
+def test_the_room_is_counted_in_bytes_as_well(clients: Clients) -> None:
+    topic = clients.a_topic()
+    subscription = clients.a_subscription(topic)
+    arrived: queue.Queue[Message] = queue.Queue()
+    clients.publish(topic, *[{"data": b"x" * 1_000}] * 5)
+
+    with streaming(subscription, arrived.put, flow_control=FlowControl(max_bytes=1_500)):
+        two = [arrived.get(timeout=WAIT_S) for _ in range(2)]
+        elsewhere = clients.pull(subscription)
+
+    assert len(two) == 2
+    assert len(elsewhere) == 3
+
+
 @pytest.mark.parametrize(
     ("first", "refusal"),
     [

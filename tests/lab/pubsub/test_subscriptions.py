@@ -73,8 +73,6 @@ def test_a_subscription_is_made_once_and_for_a_topic_that_exists(clients: Client
                 "maximum_backoff": Duration(seconds=19),
             }
         },
-        {"dead_letter_policy": {"dead_letter_topic": DEAD, "max_delivery_attempts": 1}},
-        {"dead_letter_policy": {"dead_letter_topic": DEAD, "max_delivery_attempts": 101}},
         {"dead_letter_policy": {"dead_letter_topic": "dead"}},
         {"push_config": {"push_endpoint": "https://example.com/push"}},
         {"push_config": {"push_endpoint": "no url"}},
@@ -90,6 +88,16 @@ def test_what_the_real_service_refuses_is_refused(
 
     with pytest.raises(exceptions.InvalidArgument):
         clients.a_subscription(topic, **settings)
+
+
+@pytest.mark.parametrize("attempts", [-1, 1, 101])
+def test_a_number_of_attempts_that_is_out_of_range_is_refused(
+    clients: Clients, attempts: int
+) -> None:
+    policy = {"dead_letter_topic": clients.a_topic("dead"), "max_delivery_attempts": attempts}
+
+    with pytest.raises(exceptions.OutOfRange):
+        clients.a_subscription(clients.a_topic(), dead_letter_policy=policy)
 
 
 @pytest.mark.parametrize("name", ["ab", "1work", "googwork", "w" * 256, "wo/rk"])
@@ -131,7 +139,7 @@ def test_short_times_are_refused_unless_a_test_asks_for_them(
             publisher.create_topic(name=DEAD)
             request = {"name": f"{PROJECT}/subscriptions/work", "topic": DEAD, **settings}
 
-            with pytest.raises(exceptions.InvalidArgument):
+            with pytest.raises((exceptions.InvalidArgument, exceptions.OutOfRange)):
                 subscriber.create_subscription(request=request)
 
 

@@ -1,0 +1,154 @@
+"""Discovery's lists, paged and not, against an endpoint that answers what a test says."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from lab.serve import serve
+from shared.errors import TemporaryFailure
+from subscriber.dbt_cloud.discovery import NODES_A_QUERY, PAGE_ROWS, Discovery
+from subscriber.outbound import Outbound
+from subscriber.run import Status
+from tests.builders import a_result
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@contextmanager
+def discovery(answer: Callable[[dict[str, Any]], Any]) -> Iterator[Discovery]:
+    """Discovery at an endpoint that gives `answer` of each query's JSON."""
+
+    async def endpoint(request: Request) -> JSONResponse:
+        return JSONResponse(answer(json.loads(await request.body())))
+
+    with serve(Starlette(routes=[Route("/graphql", endpoint, methods=["POST"])])) as url:
+        yield Discovery(f"{url}/graphql", lambda: "token", Outbound())
+
+
+def pages_of(rows: Rows) -> Callable[[dict[str, Any]], Any]:
+    """A server that pages `rows` as the newer documentation says."""
+
+    def answer(asked: dict[str, Any]) -> Any:
+        job = {}
+        for name, listed in rows.items():
+            if f"{name}(first:" in asked["query"]:
+                after = asked["variables"].get(f"after_{name}")
+                first = 0 if after is None else int(after) + 1
+                job[name] = [
+                    row | {"paginationCursor": str(index)}
+                    for index, row in enumerate(listed[first : first + PAGE_ROWS], first)
+                ]
+        return {"data": {"job": job}}
+
+    return answer
+
+
+def models(count: int, **fields: Any) -> list[dict[str, Any]]:
+    return [{"uniqueId": f"model.shop.m{n}", "status": "success"} | fields for n in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 1, PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1, 3 * PAGE_ROWS])
+def test_lists_are_paged_to_the_end(count):
+    with discovery(pages_of({"models": models(count), "tests": []})) as asked:
+        results = asked.results("7", "100", go_on=lambda: True)
+
+    assert results is not None
+    assert len({result.unique_id for result in results}) == len(results) == count
+
+
+def test_paging_stops_when_there_is_no_time_left():
+    with (
+        discovery(pages_of({"models": models(500)})) as asked,
+        pytest.raises(TemporaryFailure, match="took too long"),
+    ):
+        asked.results("7", "100", go_on=lambda: False)
+
+
+def test_nodes_that_were_not_executed_are_no_results():
+    rows = [{"uniqueId": "model.shop.a", "status": None}, {"uniqueId": "model.shop.b"}]
+    with discovery(pages_of({"models": rows})) as asked:
+        results = asked.results("7", "100", go_on=lambda: True)
+
+    assert results == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        ({"state": "PASS", "status": "12"}, Status.GOOD),
+        ({"state": "fail", "status": "3"}, Status.FAILED),
+        ({"state": "Error"}, Status.FAILED),
+        ({"state": "warn"}, Status.WARNED),
+        ({"fail": True, "status": "3"}, Status.FAILED),
+        ({"warn": True}, Status.WARNED),
+        ({"skip": True}, Status.SKIPPED),
+        ({"error": "boom"}, Status.FAILED),
+        ({"status": "pass"}, Status.GOOD),
+        ({"state": "brand new"}, Status.UNKNOWN),
+    ],
+)
+def test_a_test_is_judged_by_its_state_and_then_by_its_flags(row, status):
+    rows = [{"uniqueId": "test.shop.unique_id.abc", **row}]
+    with discovery(pages_of({"tests": rows})) as asked:
+        (result,) = asked.results("7", "100", go_on=lambda: True) or ()
+
+    assert result.status is status
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": None},
+        {"data": {"job": None}},
+        {"data": {"job": None}, "errors": [{"message": "no such job"}]},
+        [],
+        "text",
+    ],
+)
+def test_an_answer_without_a_job_is_no_metadata(answer):
+    with discovery(lambda _: answer) as asked:
+        assert asked.results("7", "100", go_on=lambda: True) is None
+
+
+@pytest.mark.parametrize(
+    "row", [None, 3, {}, {"uniqueId": 3}, {"uniqueId": "model.a.b", "tags": 1}]
+)
+def test_rows_that_are_not_what_they_should_be_do_no_harm(row):
+    with discovery(lambda _: {"data": {"job": {"models": [row], "tests": None}}}) as asked:
+        assert asked.results("7", "100", go_on=lambda: True) == ()
+
+
+def test_at_most_fifty_nodes_are_asked_about_in_one_query():
+    queries = []
+
+    def answer(asked: dict[str, Any]) -> Any:
+        queries.append(asked)
+        return {"data": {"job": {}}}
+
+    nodes = [a_result(f"model.shop.m{n}") for n in range(500)]
+    with discovery(answer) as asked:
+        asked.described("7", "100", nodes)
+
+    (query,) = queries
+    assert query["query"].count("uniqueId:") == NODES_A_QUERY
+
+
+def test_ids_of_64_bits_are_sent_as_text():
+    queries = []
+
+    def answer(asked: dict[str, Any]) -> Any:
+        queries.append(asked["variables"])
+        return {"data": {"job": None}}
+
+    with discovery(answer) as asked:
+        asked.results("9223372036854775807", "70437497968255", go_on=lambda: True)
+
+    assert queries[0]["jobId"] == "9223372036854775807"
+    assert queries[0]["runId"] == "70437497968255"
