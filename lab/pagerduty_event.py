@@ -36,12 +36,12 @@ def errors(event: Mapping[str, Any], routing_keys: Collection[str]) -> Iterator[
     To acknowledge or resolve takes the keys and the action only: what comes with them is ignored.
     """
     yield from _errors_in_routing_key(event.get("routing_key"), routing_keys)
-    action, dedup_key = event.get("event_action"), event.get("dedup_key")
+    action, dedup_key = event.get("event_action"), event.get("dedup_key", "")
     if action not in ACTIONS:
         yield _not_one_of("event_action", ACTIONS)
-    if dedup_key is not None and not isinstance(dedup_key, str):
+    if not isinstance(dedup_key, str):
         yield "'dedup_key' is invalid (must be a string)"
-    elif dedup_key and len(dedup_key) > DEDUP_KEY_LIMIT:
+    elif len(dedup_key) > DEDUP_KEY_LIMIT:
         yield f"'dedup_key' is too long (maiximum is {DEDUP_KEY_LIMIT} characters)"
     elif not dedup_key and action in ("acknowledge", "resolve"):
         yield "'dedup_key' is missing or blank"
@@ -73,7 +73,7 @@ def _errors_in_payload(payload: object) -> Iterator[str]:
     for name in ("component", "group", "class"):
         if not isinstance(payload.get(name, ""), str):
             yield f"'payload.{name}' is invalid (must be a string)"
-    if not _is_time(payload.get("timestamp")):
+    if "timestamp" in payload and not _is_time(payload["timestamp"]):
         yield "'payload.timestamp' is invalid (must be an ISO 8601 time)"
     if not isinstance(payload.get("custom_details", {}), dict):
         yield "'payload.custom_details' is invalid (must be an object)"
@@ -109,8 +109,6 @@ def _not_one_of(name: str, values: tuple[str, ...]) -> str:
 
 
 def _is_time(value: object) -> bool:
-    if value is None:
-        return True
     try:
         datetime.fromisoformat(str(value))
     except ValueError:

@@ -47,7 +47,7 @@ def access(name: str, *, host: str | None, timeout_s: float) -> str:
             client = _client(host)
         answer = client.access_secret_version(
             name=name,
-            timeout=60,
+            timeout=timeout_s,
             # the library's default waits two seconds before its second try
             retry=Retry(
                 predicate=if_exception_type(exceptions.ServiceUnavailable),

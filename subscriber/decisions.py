@@ -14,6 +14,7 @@ from subscriber import episodes
 from subscriber.actions import Action
 from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, consequences
+from subscriber.dead_letters import DeadLetters
 from subscriber.episodes import JobState
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Work
 from subscriber.run import Answer, Outcome, Status, outcome
@@ -25,6 +26,8 @@ WAIT_LIMIT = timedelta(seconds=90)
 """How long an alert waits for metadata that is not there yet."""
 
 WAIT = timedelta(seconds=15)
+GIVE_UP_AFTER = timedelta(hours=24)
+ATTEMPTS_LIMIT = 100
 CONTENDED = 20  # decisions lost in a row before the event is left for a tick
 
 
@@ -46,6 +49,7 @@ class Decisions:
     configuration: Configuration
     ledger: Ledger
     dbt_cloud: AsksDbtCloud
+    dead_letters: DeadLetters
     clock: Callable[[], datetime]
 
     def on(self, key: str) -> Sequence[Action]:
@@ -58,6 +62,9 @@ class Decisions:
         work = self.ledger.claim(key, owner=owner, now=self.clock(), lease=LEASE)
         if isinstance(work, Refusal):
             log.info("event not taken up", event=key, reason=str(work))
+            return ()
+        if self.clock() - work.recorded_at >= GIVE_UP_AFTER and work.attempts > ATTEMPTS_LIMIT:
+            self._give_up(work, owner)
             return ()
         event = events.read(work.body["event"].encode())
         ended = outcome(event)
@@ -75,6 +82,15 @@ class Decisions:
                 self._wait(work, owner, event)
                 return ()
         return self._decided(work, owner, event, ended, answer)
+
+    def _give_up(self, work: Work, owner: str) -> None:
+        """What nobody could decide on for so long is a mistake of ours: keep it for a person."""
+        reason = f"not decided on in {work.attempts} attempts"
+        attributes = {"content": "event", "event": work.key}
+        self.dead_letters.leave(work.body["event"].encode(), attributes, reason)
+        log.error("given up", event=work.key, reason=reason)
+        result = {"outcome": "given up", "reason": reason}
+        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
 
     def _state(self, event: RunEvent) -> JobState:
         subject = self.ledger.subject(episodes.job_key(event.account_id, event.job_id))

@@ -71,7 +71,11 @@ def _processor(chosen: Settings) -> Processor:
     return Processor(
         ledger=ledger,
         decisions=Decisions(
-            chosen.configuration, ledger, _dbt_cloud(chosen, secrets, ledger, clock), clock
+            configuration=chosen.configuration,
+            ledger=ledger,
+            dbt_cloud=_dbt_cloud(chosen, secrets, ledger, clock),
+            dead_letters=dead_letters,
+            clock=clock,
         ),
         deliveries=Deliveries(
             destinations=chosen.configuration.destinations,

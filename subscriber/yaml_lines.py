@@ -1,5 +1,6 @@
 """YAML with the line of each key, so that a mistake can be said with its place."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ Path = tuple[int | str, ...]
 
 DEPTH_LIMIT = 20
 NODES_LIMIT = 50_000  # aliases can make a small file very large
+
+# what PyYAML quotes from the file: a secret that begins with `*`, `&` or `!` would be told
+_QUOTED = re.compile(r"""(['"]).{2,}\1""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,13 @@ def parse(text: str, file: str) -> tuple[Any, Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise Mistake(f"{file}:{line}: not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError:
-        raise Mistake(f"{file}:1: not YAML: a character that may not be in it") from None
+        problem = _QUOTED.sub("(not shown)", error.problem or error.context or "")
+        raise Mistake(f"{file}:{line}: not YAML: {problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise Mistake(f"{file}:{line}: not YAML: a character that may not be in it") from None
+    except RecursionError:
+        raise Mistake(f"{file}:1: too deep: brackets within brackets without end") from None
     if root is None:
         raise Mistake(f"{file}:1: the file is empty; see afterrun.example.yaml")
     numbers: dict[Path, int] = {}
@@ -73,11 +81,11 @@ _Yaml12.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 _Yaml12.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?\d+$"), list("-+0123456789")
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")
 )
 _Yaml12.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$"),
+    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
     list("-+.0123456789"),
 )
 _Yaml12.add_implicit_resolver(
@@ -88,12 +96,12 @@ _Yaml12.add_implicit_resolver(
 def _value(node: yaml.Node, path: Path, numbers: dict[Path, int], lines: Lines) -> Any:
     numbers.setdefault(path, node.start_mark.line + 1)
     if len(path) > DEPTH_LIMIT or len(numbers) > NODES_LIMIT:
-        raise Mistake(f"{lines.file}:{node.start_mark.line + 1}: too deep or too large")
+        raise Mistake(f"{lines.file}:{node.start_mark.line + 1}: too deep or too large for rules")
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, i), numbers, lines) for i, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, numbers, lines)
-    return _scalar(node, lines)
+    return _scalar(node, path, lines)
 
 
 def _mapping(
@@ -112,7 +120,7 @@ def _mapping(
     return found
 
 
-def _scalar(node: yaml.Node, lines: Lines) -> Any:
+def _scalar(node: yaml.Node, path: Path, lines: Lines) -> Any:
     text = str(node.value)
     match node.tag.removeprefix("tag:yaml.org,2002:"):
         case "null":
@@ -121,13 +129,12 @@ def _scalar(node: yaml.Node, lines: Lines) -> Any:
             return text.lower() == "true"
         case "int" if len(text) < 20:
             return int(text)
-        case "float":
+        case "float" if math.isfinite(float(text)):
             return float(text)
-        case "str" | "int":
+        case "str" | "int" | "float":
             return text
-    raise Mistake(
-        f"{lines.file}:{node.start_mark.line + 1}: tags such as {node.tag} mean nothing here"
-    )
+    # not the tag itself: it may be a secret that begins with `!`
+    raise Mistake(lines.at(path, "tags mean nothing here; put text that begins with `!` in quotes"))
 
 
 def _written(path: Path) -> str:

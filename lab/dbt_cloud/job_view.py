@@ -54,22 +54,19 @@ def _all(
     def resolve(
         _: Any, first: int | None = None, after: str | None = None, **where: str
     ) -> list[Row]:
-        unique_ids = [
-            node["unique_id"] for node in metadata.of_kind(kind) if _is_where(node, where)
-        ]
-        shown = pages.job_page(unique_ids, first, after, without_first=without_first)
+        nodes = metadata.of_kind(kind)
+        if where:
+            nodes = [node for node in nodes if _is_where(node, where)]
+        shown = pages.job_page(nodes, first, after, without_first=without_first)
         return [
-            shape(metadata.nodes[unique_id], metadata, run)
-            | {"paginationCursor": pages.cursor(unique_id)}
-            for unique_id in shown
+            shape(node, metadata, run) | {"paginationCursor": pages.cursor(node["unique_id"])}
+            for node in shown
         ]
 
     return resolve
 
 
 def _is_where(node: Mapping[str, Any], where: Mapping[str, str | None]) -> bool:
-    return all(
-        # a model's identifier is its alias
-        wanted is None or (node.get(name) or name == "identifier" and node.get("alias")) == wanted
-        for name, wanted in where.items()
-    )
+    # a model's identifier is its alias
+    place = {"identifier": node.get("alias"), **node}
+    return all(wanted is None or place.get(name) == wanted for name, wanted in where.items())

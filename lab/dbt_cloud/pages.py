@@ -6,11 +6,12 @@ Source: https://docs.getdbt.com/docs/dbt-apis/discovery-schema-job-models
 import base64
 import binascii
 import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLError
 
+Node = Mapping[str, Any]
 Row = dict[str, Any]
 
 JOB_LIMIT = 100
@@ -23,24 +24,24 @@ def cursor(unique_id: str) -> str:
 
 
 def job_page(
-    unique_ids: Sequence[str], first: int | None, after: str | None, *, without_first: int | None
-) -> Sequence[str]:
-    """At most `first` of the sorted `unique_ids`, those that come after the cursor `after`.
+    nodes: Sequence[Node], first: int | None, after: str | None, *, without_first: int | None
+) -> Sequence[Node]:
+    """At most `first` of `nodes`, sorted by `unique_id`: those after the cursor `after`.
 
     `without_first` is how many are given when `first` is left out; None: all of them.
     """
     if first is not None and not 0 <= first <= JOB_LIMIT:
         raise GraphQLError(f"`first` must be at most {JOB_LIMIT}")
-    start = _position(unique_ids, after)
+    start = _position(nodes, "unique_id", after)
     limit = without_first if first is None else first
-    return unique_ids[start:] if limit is None else unique_ids[start : start + limit]
+    return nodes[start:] if limit is None else nodes[start : start + limit]
 
 
 def connection(rows: Sequence[Row], first: int | None, after: str | None) -> Row:
     """The same of `rows`, sorted by `uniqueId`, with `edges`, `pageInfo` and `totalCount`."""
     if first is not None and not 0 <= first <= ENVIRONMENT_LIMIT:
         raise GraphQLError(f"`first` must be at most {ENVIRONMENT_LIMIT}")
-    start = _position([row["uniqueId"] for row in rows], after)
+    start = _position(rows, "uniqueId", after)
     end = start + (ENVIRONMENT_LIMIT if first is None else first)
     edges = [{"cursor": cursor(row["uniqueId"]), "node": row} for row in rows[start:end]]
     return {
@@ -55,10 +56,11 @@ def connection(rows: Sequence[Row], first: int | None, after: str | None) -> Row
     }
 
 
-def _position(unique_ids: Sequence[str], after: str | None) -> int:
+def _position(nodes: Sequence[Node], key: str, after: str | None) -> int:
     if after is None:
         return 0
     try:
-        return bisect.bisect_right(unique_ids, base64.b64decode(after, validate=True).decode())
+        unique_id = base64.b64decode(after, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise GraphQLError("`after` is not a cursor of this list") from None
+    return bisect.bisect_right(nodes, unique_id, key=lambda node: str(node[key]))

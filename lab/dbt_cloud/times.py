@@ -5,6 +5,7 @@ Source: https://docs.getdbt.com/docs/deploy/webhooks and https://docs.getdbt.com
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _DBT_TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|\+00:00)?"')
 
@@ -25,6 +26,7 @@ def webhook_precise(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
 
 
+@lru_cache(maxsize=4096)  # most nodes of a run share most of their times
 def discovery(time: str | None) -> str | None:
     """As Discovery writes a time of dbt's, to the millisecond: 2022-12-15T06:37:24.186Z."""
     if time is None:

@@ -77,6 +77,7 @@ class Workplace:
                 "HOME": str(self.folder),
                 "TZ": "UTC",
                 "DBT_USE_COLORS": "true",
+                "PYTHONHASHSEED": "0",  # the order of nodes that could come in any
             },
         )
         return done.returncode, self.scrub(done.stdout)

@@ -45,8 +45,8 @@ class PagerDuty(Destination):
             "event_action": "trigger",
             "client": "Afterrun",
             "payload": {
-                "summary": _cut(message.headline or "A dbt run failed", SUMMARY_LIMIT),
-                "source": message.source or "dbt Cloud",
+                "summary": _cut(message.headline.strip() or "A dbt run failed", SUMMARY_LIMIT),
+                "source": message.source.strip() or "dbt Cloud",
                 "severity": self.severity,
                 "timestamp": action.occurred_at.isoformat(),
                 "class": "dbt run failed",
@@ -80,7 +80,7 @@ def _with_details(alert: dict[str, Any], message: Message) -> dict[str, Any]:
         if len(encode(whole)) <= EVENT_LIMIT_BYTES:
             return whole
         if text_limit is None:
-            text_limit = 4_000
+            text_limit = 16_000
         elif text_limit > 250:
             text_limit //= 2
         elif shown:

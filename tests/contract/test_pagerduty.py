@@ -106,47 +106,41 @@ def test_what_is_not_json_is_answered_like_the_published_example(openapi: Any, u
     assert answer.json() == error["examples"]["response"]["value"]
 
 
-def _triggers(text: st.SearchStrategy[Any], *, wrong: bool) -> st.SearchStrategy[Any]:
-    """Triggers whose optional texts are of `text`; with `wrong`, anything may be missing or odd."""
-    required = {
-        "summary": text | st.just("x" * 1024),
-        "source": text,
+TEXT = st.text(min_size=1).filter(str.strip)
+TIME = st.sampled_from(["2026-01-05T12:00:00Z", "2026-01-05T12:00:00.5+01:00"])
+PAYLOADS = st.fixed_dictionaries(
+    {
+        "summary": TEXT | st.just("x" * 1024),
+        "source": TEXT,
         "severity": st.sampled_from(pagerduty_event.SEVERITIES),
-    }
-    optional = {
-        "timestamp": st.sampled_from(["2026-01-05T12:00:00Z", "2026-01-05T12:00:00.5+01:00"]),
-        "component": text,
-        "group": text,
-        "class": text,
-        "custom_details": st.dictionaries(st.text(), st.integers()),
-    }
-    link = st.fixed_dictionaries({"href": st.just("https://x/y")}, optional={"text": text})
-    image = st.fixed_dictionaries({"src": st.just("https://x/y.png")}, optional={"alt": text})
-    extras: dict[Any, st.SearchStrategy[Any]] = {
-        "dedup_key": text | st.just("k" * 255),
-        "client": text,
+    },
+    optional={
+        "timestamp": TIME,
+        "component": TEXT,
+        "group": TEXT,
+        "class": TEXT,
+        "custom_details": st.dictionaries(TEXT, st.integers() | TEXT),
+    },
+)
+LINKS = st.fixed_dictionaries({"href": st.just("https://x/y")}, optional={"text": TEXT})
+IMAGES = st.fixed_dictionaries({"src": st.just("https://x/y.png")}, optional={"alt": TEXT})
+TRIGGERS = st.fixed_dictionaries(
+    {
+        "routing_key": st.just(KEY),
+        "event_action": st.just("trigger"),
+        "payload": PAYLOADS,
+    },
+    optional={
+        "dedup_key": TEXT | st.just("k" * 255),
+        "client": TEXT,
         "client_url": st.just("https://x"),
-        "links": st.lists(link, max_size=2),
-        "images": st.lists(image, max_size=2),
-    }
-    keys = {"routing_key": st.just(KEY), "event_action": st.just("trigger")}
-    if not wrong:
-        payload = st.fixed_dictionaries(required, optional=optional)
-        return st.fixed_dictionaries(keys | {"payload": payload}, optional=extras)
-    odd: st.SearchStrategy[Any] = st.sampled_from(
-        [None, 7, "", [], {}, ["x"], [{}], [{"href": 1}], [{"src": 1}]]
-    )
-    payload = st.fixed_dictionaries(
-        {name: strategy | odd for name, strategy in required.items()},
-        optional={name: strategy | odd for name, strategy in optional.items()},
-    )
-    return st.fixed_dictionaries(
-        keys | {"payload": payload | odd},
-        optional={name: strategy | odd for name, strategy in extras.items()},
-    )
+        "links": st.lists(LINKS, max_size=2),
+        "images": st.lists(IMAGES, max_size=2),
+    },
+)
 
 
-@given(event=_triggers(st.sampled_from(["text", "Prüfung"]), wrong=False))
+@given(event=TRIGGERS)
 def test_what_keeps_the_documented_limits_is_taken(
     documented_event: OAS31Validator, event: dict[str, Any]
 ) -> None:
@@ -155,10 +149,47 @@ def test_what_keeps_the_documented_limits_is_taken(
     assert list(pagerduty_event.errors(event, {KEY})) == []
 
 
-@given(event=_triggers(st.just("text"), wrong=True))
+def one_of_everything() -> dict[str, Any]:
+    return an_event(
+        dedup_key="orders",
+        client="Afterrun",
+        client_url="https://x",
+        links=[{"href": "https://x", "text": "the run"}],
+        images=[{"src": "https://x/y.png", "href": "https://x", "alt": "a picture"}],
+        payload={
+            "summary": "orders failed",
+            "source": "Production",
+            "severity": "error",
+            "timestamp": "2026-01-05T12:00:00Z",
+            "component": "orders",
+            "group": "finance",
+            "class": "model",
+            "custom_details": {"rows": 1},
+        },
+    )
+
+
+def places(value: Any, *above: Any) -> Iterator[tuple[Any, ...]]:
+    """The path of each part of `value` that the vendor gives a meaning to."""
+    if above:
+        yield above
+    if above[-1:] != ("custom_details",):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts if isinstance(value, dict | list) else ():
+            yield from places(part, *above, key)
+
+
+@pytest.mark.parametrize("odd", [None, 7, "odd", [], ["odd"], {"odd": 1}], ids=repr)
+@pytest.mark.parametrize("place", [*places(one_of_everything())], ids=lambda place: f"{place}")
 def test_what_the_published_description_refuses_is_refused(
-    published_event: OAS30Validator, event: dict[str, Any]
+    published_event: OAS30Validator, place: tuple[Any, ...], odd: Any
 ) -> None:
+    event = one_of_everything()
+    part: Any = event
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = odd
+
     if not published_event.is_valid(event):
         assert list(pagerduty_event.errors(event, {KEY})) != []
 

@@ -70,7 +70,9 @@ class Story:
         )
         return Processor(
             ledger=self.ledger,
-            decisions=Decisions(self.configuration, self.ledger, self.dbt_cloud, self.clock),
+            decisions=Decisions(
+                self.configuration, self.ledger, self.dbt_cloud, self.dead_letters, self.clock
+            ),
             deliveries=deliveries,
             dead_letters=self.dead_letters,
             clock=self.clock,

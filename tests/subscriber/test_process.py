@@ -401,3 +401,26 @@ def test_a_tick_with_an_unreachable_ledger_does_no_harm():
     story = Story(ledger=UnreachableLedger("due"))
 
     story.ticks()
+
+
+class ForgetfulDbtCloud(FakeDbtCloud):
+    """Breaks in a way that nobody thought of."""
+
+    def about(self, event, *, diagnose):
+        raise KeyError("a mistake of ours")
+
+
+def test_an_event_that_breaks_us_for_a_day_is_a_dead_letter():
+    story = Story(dbt_cloud=ForgetfulDbtCloud())
+
+    with pytest.raises(KeyError):
+        story.comes(a_body())
+    for _ in range(99):
+        with pytest.raises(KeyError):
+            story.ticks(after_s=900)
+    story.ticks(after_s=900)
+
+    ((data, _, reason),) = story.dead_letters.left
+    assert data == a_body()
+    assert reason == "not decided on in 101 attempts"
+    assert not story.ledger.due(story.clock(), 10)

@@ -34,7 +34,7 @@ def main(keys: str, kind: str, *where: str) -> None:
     if kind == "sqlite":
         ledger = SqliteLedger(Path(where[0]))
     else:
-        ledger = FirestoreLedger(where[0], "(default)", where[1])
+        ledger = FirestoreLedger(where[0], "(default)", where[1], timeout_s=30)
     if keys == "stuck":
         ledger.claim("work", owner="stuck", now=Stuck.fromisoformat(NOW.isoformat()), lease=LEASE)
         return

@@ -48,7 +48,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
             yield sqlite
     else:
         host = request.getfixturevalue("firestore_emulator")
-        yield FirestoreLedger(f"test-{uuid4().hex}", "(default)", host)
+        yield FirestoreLedger(f"test-{uuid4().hex}", "(default)", host, timeout_s=30)
 
 
 def at_once(act: Callable[[int], T], times: int = THREADS) -> list[T]:

@@ -43,7 +43,7 @@ def faults() -> Faults:
 def ledger(project: str, firestore_emulator: str, faults: Faults) -> Iterator[FirestoreLedger]:
     """A ledger on the emulator, with faults in between."""
     with proxy(firestore_emulator, faults) as host:
-        yield FirestoreLedger(project, "(default)", host)
+        yield FirestoreLedger(project, "(default)", host, timeout_s=30)
 
 
 @pytest.fixture

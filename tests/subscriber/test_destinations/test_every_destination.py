@@ -1,0 +1,227 @@
+"""What holds for every kind of destination; a new one needs its file, its page and its tests."""
+
+import importlib
+import re
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from lab.faults import Fault
+from shared.errors import Failure, PermanentFailure, TemporaryFailure
+from subscriber import configuration, destinations
+from subscriber.configuration import Configuration
+from subscriber.destination import Destination, Does
+from subscriber.yaml_lines import parse
+from tests.subscriber.test_destinations.world import World
+
+KINDS = destinations.names()
+PAGES = Path("docs/destinations")
+LITERAL = "0123456789abcdef0123456789abcdef"
+
+of_every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def its_tests(kind: str) -> ModuleType:
+    return importlib.import_module(f"tests.subscriber.test_destinations.test_{kind}")
+
+
+def its_page(kind: str) -> str:
+    return (PAGES / f"{kind}.md").read_text(encoding="utf-8")
+
+
+def its_example(kind: str) -> Configuration:
+    """The first example of the kind's page, read as the service reads a file."""
+    example = re.search(r"```yaml\n(.*?)```", its_page(kind), re.DOTALL)
+    assert example, f"docs/destinations/{kind}.md shows no example"
+    return configuration.read(*parse(example[1], "example.yaml"))
+
+
+def its_fields(kind: str, **changed: object) -> dict[str, Any]:
+    """What it takes to make one, as configuration has it."""
+    (found,) = its_example(kind).destinations.values()
+    fields = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in found
+    }
+    return fields | changed
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def served(request: pytest.FixtureRequest) -> Iterator[World]:
+    with its_tests(request.param).a_world() as world:
+        yield world
+
+
+@pytest.fixture
+def world(served: World) -> Iterator[World]:
+    yield served
+    served.faults.always(None)
+
+
+def test_to_name_the_kinds_imports_none_of_them() -> None:
+    code = (
+        "import sys; from subscriber import destinations; destinations.names(); "
+        "sys.exit(any(m.startswith('subscriber.destinations.') for m in sys.modules))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_a_kind_that_does_not_exist_is_not_made_up() -> None:
+    for name in ("pager", "__init__", "../mode", ""):
+        with pytest.raises(KeyError):
+            destinations.kind(name)
+
+
+@of_every_kind
+def test_its_page_has_an_example_that_can_be_built_and_warns_of_nothing(kind: str) -> None:
+    example = its_example(kind)
+
+    assert [type(each) for each in example.destinations.values()] == [destinations.kind(kind)]
+    assert example.warnings == ()
+
+
+@of_every_kind
+def test_its_page_explains_each_key(kind: str) -> None:
+    page = its_page(kind)
+
+    missing = [name for name in destinations.kind(kind).model_fields if f"`{name}`" not in page]
+
+    assert missing == []
+
+
+@of_every_kind
+def test_it_says_what_it_is_for(kind: str) -> None:
+    assert destinations.kind(kind).does in Does
+
+
+@of_every_kind
+def test_a_secret_written_as_it_is_is_refused_and_not_repeated(kind: str) -> None:
+    model = destinations.kind(kind)
+    (destination,) = its_example(kind).destinations.values()
+
+    for name in destination.secret_refs():
+        with pytest.raises(ValidationError) as raised:
+            model.model_validate(its_fields(kind, **{name: LITERAL}))
+
+        assert "write where it is kept: secret:NAME" in str(raised.value)
+        assert LITERAL not in str(raised.value)
+
+
+@of_every_kind
+def test_an_unknown_key_is_refused(kind: str) -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        destinations.kind(kind).model_validate(its_fields(kind, colour="blue"))
+
+
+@of_every_kind
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:1", "https://eu.x.com"])
+def test_it_goes_over_https_or_to_this_machine(kind: str, url: str) -> None:
+    made = destinations.kind(kind).model_validate(its_fields(kind, base_url=f"{url}/"))
+
+    assert made.base_url == url
+
+
+@of_every_kind
+@pytest.mark.parametrize(
+    "url", ["http://events.example.com", "ftp://x.com", "x.com", "", "https://user:secret@x.com"]
+)
+def test_it_goes_nowhere_else(kind: str, url: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        destinations.kind(kind).model_validate(its_fields(kind, base_url=url))
+
+    assert "user:secret" not in str(raised.value)
+
+
+@of_every_kind
+def test_it_holds_references_until_its_secrets_are_read(kind: str) -> None:
+    (destination,) = its_example(kind).destinations.values()
+    refs = destination.secret_refs()
+
+    ready = destination.with_secrets(lambda ref: f"{LITERAL} of {ref}")
+
+    assert refs
+    for name, ref in refs.items():
+        assert getattr(destination, name).get_secret_value() == str(ref)
+        assert getattr(ready, name).get_secret_value() == f"{LITERAL} of {ref}"
+
+
+@of_every_kind
+def test_no_secret_is_shown_when_it_is_printed(kind: str) -> None:
+    (destination,) = its_example(kind).destinations.values()
+    ready = destination.with_secrets(lambda _: LITERAL)
+
+    assert LITERAL not in f"{ready!r} {ready} {ready.model_dump()} {ready.model_dump_json()}"
+
+
+@of_every_kind
+def test_it_cannot_be_changed(kind: str) -> None:
+    (destination,) = its_example(kind).destinations.values()
+
+    with pytest.raises(ValidationError, match="frozen"):
+        destination.base_url = "https://x.com"  # type: ignore[misc]
+
+
+def test_it_delivers(world: World) -> None:
+    before = world.carried_out()
+
+    handle = world.deliver()
+
+    assert world.carried_out() == before + 1
+    assert handle.key
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 415, 422])
+def test_a_refusal_is_permanent(world: World, status: int) -> None:
+    world.faults.always(Fault("answer", status=status))
+
+    with pytest.raises(PermanentFailure):
+        world.deliver()
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_being_busy_is_temporary_and_asks_for_the_pause_it_was_told(
+    world: World, status: int
+) -> None:
+    world.faults.always(Fault("answer", status=status, headers={"Retry-After": "77"}))
+
+    with pytest.raises(TemporaryFailure) as raised:
+        world.deliver()
+
+    assert raised.value.retry_after_s == 77
+
+
+def test_a_redirect_is_not_followed(world: World) -> None:
+    world.faults.always(Fault("answer", status=307, headers={"Location": "https://x.example/"}))
+
+    with pytest.raises(PermanentFailure, match="redirect"):
+        world.deliver()
+
+
+@pytest.mark.parametrize("status", [202, 400, 401, 403, 404, 429, 503])
+def test_no_failure_and_no_log_line_shows_a_secret(
+    world: World, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = _secrets(world.destination)
+    echo = Fault("answer", status=status, body={"errors": secrets}, headers={"Retry-After": "1"})
+    world.faults.always(echo)
+
+    said = ""
+    try:
+        said += repr(world.deliver())
+    except Failure as failure:
+        said += "".join(traceback.format_exception(failure))
+
+    assert secrets
+    assert [secret for secret in secrets if secret in said + caplog.text] == []
+
+
+def _secrets(destination: Destination) -> list[str]:
+    return [value.get_secret_value() for _, value in destination if isinstance(value, SecretStr)]

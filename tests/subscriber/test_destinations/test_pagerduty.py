@@ -1,0 +1,365 @@
+"""PagerDuty: what it is told, at its limits and over them, as the lab's stand-in takes it."""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
+
+from lab import pagerduty_event
+from lab.faults import Fault
+from lab.pagerduty import PagerDuty as StandIn
+from lab.serve import serve
+from shared.errors import PermanentFailure
+from subscriber.actions import Message, Verb
+from subscriber.destinations.pagerduty import EVENT_LIMIT_BYTES, PagerDuty
+from subscriber.outbound import Outbound, UnknownOutcome, encode
+from tests.builders import NOW, a_node, a_told, an_action
+from tests.subscriber.test_destinations.world import World
+
+KEY = "0123456789abcdef0123456789abcdef"
+FAMILY = "👩‍👩‍👧‍👦"  # seven code points that look like one
+ACCENTED = "e\N{COMBINING ACUTE ACCENT}"
+
+
+def a_pagerduty(**fields: Any) -> PagerDuty:
+    """As it is when its secrets have been read."""
+    made = PagerDuty.model_validate({"routing_key": "env:KEY", **fields})
+    return made.with_secrets(lambda _: KEY)
+
+
+@contextmanager
+def a_world() -> Iterator[World]:
+    stand_in = StandIn(KEY)
+    with serve(stand_in.app) as url:
+        yield World(
+            destination=a_pagerduty(base_url=url),
+            action=an_action(Verb.OPEN),
+            faults=stand_in.faults,
+            carried_out=lambda: len([r for r in stand_in.requests if r.status == 202]),
+        )
+
+
+@pytest.fixture(scope="module")
+def url_and_stand_in() -> Iterator[tuple[str, StandIn]]:
+    stand_in = StandIn(KEY)
+    with serve(stand_in.app) as url:
+        yield url, stand_in
+
+
+@pytest.fixture
+def stand_in(url_and_stand_in: tuple[str, StandIn]) -> StandIn:
+    return url_and_stand_in[1]
+
+
+@pytest.fixture
+def pagerduty(url_and_stand_in: tuple[str, StandIn]) -> PagerDuty:
+    return a_pagerduty(base_url=url_and_stand_in[0])
+
+
+def alert_of(**told: Any) -> dict[str, Any]:
+    return a_pagerduty().alert(an_action(message=a_told(**told)))
+
+
+def summary_of(headline: str) -> str:
+    return str(alert_of(headline=headline)["payload"]["summary"])
+
+
+def is_taken(alert: dict[str, Any]) -> bool:
+    """Whether PagerDuty would take it, by all that is known of what it refuses."""
+    body = encode(alert)
+    event = pagerduty_event.read("application/json", body)
+    assert event is not None
+    errors = list(pagerduty_event.errors(event, {KEY}))
+    return not errors and len(body) <= pagerduty_event.BODY_LIMIT_BYTES
+
+
+def test_an_open_alert_says_what_failed_and_where() -> None:
+    alert = alert_of(
+        headline="Daily build failed in Production: model orders: no such column",
+        source="Shop / Production / Daily build",
+        link="https://cloud.getdbt.com/deploy/1/projects/9/runs/100",
+    )
+
+    assert alert["event_action"] == "trigger"
+    assert alert["routing_key"] == KEY
+    assert alert["client_url"] == "https://cloud.getdbt.com/deploy/1/projects/9/runs/100"
+    assert alert["links"][0]["href"] == alert["client_url"]
+    payload = alert["payload"]
+    assert payload["summary"] == "Daily build failed in Production: model orders: no such column"
+    assert payload["source"] == "Shop / Production / Daily build"
+    assert payload["severity"] == "error"
+    assert payload["timestamp"] == NOW.isoformat()
+
+
+def test_the_details_hold_each_node_and_what_helps_to_find_the_run() -> None:
+    node = a_node(
+        path="models/orders.sql",
+        owner="data@shop.example",
+        group="finance",
+        tags=("daily",),
+        skipped=("revenue",),
+    )
+
+    details = alert_of(nodes=(node,), facts={"job": "Daily build"}, skipped=1, more_nodes=2)[
+        "payload"
+    ]["custom_details"]
+
+    assert details["job"] == "Daily build"
+    assert details["skipped"] == 1
+    assert details["failed_more"] == "and 2 more"
+    assert details["failed"] == [
+        {
+            "name": "orders",
+            "kind": "model",
+            "status": "error",
+            "error": "Database Error in model orders (models/orders.sql)\n  no such column",
+            "path": "models/orders.sql",
+            "owner": "data@shop.example",
+            "group": "finance",
+            "tags": ["daily"],
+            "skipped_because_of_it": ["revenue"],
+            "unique_id": "model.shop.orders",
+        }
+    ]
+
+
+def test_closing_an_episode_resolves_the_alert_that_opened_it() -> None:
+    opened = a_pagerduty().alert(an_action(Verb.OPEN, episode_key="afterrun/1/job/7/100"))
+    closed = a_pagerduty().alert(an_action(Verb.CLOSE, episode_key="afterrun/1/job/7/100"))
+
+    assert closed == {
+        "routing_key": KEY,
+        "dedup_key": opened["dedup_key"],
+        "event_action": "resolve",
+    }
+
+
+def test_an_alert_is_opened_and_closed(pagerduty: PagerDuty, stand_in: StandIn) -> None:
+    key = "afterrun/1/job/7/opened-and-closed"
+
+    handle = pagerduty.deliver(an_action(Verb.OPEN, episode_key=key), Outbound())
+    assert [alert.dedup_key for alert in stand_in.open_alerts if alert.dedup_key == key] == [key]
+    pagerduty.deliver(an_action(Verb.CLOSE, episode_key=key), Outbound())
+
+    assert handle.key == key
+    (alert,) = [alert for alert in stand_in.alerts if alert.dedup_key == key]
+    assert not alert.is_open
+
+
+def test_a_repeat_whose_first_answer_was_lost_makes_no_second_alert(
+    pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    key = "afterrun/1/job/7/lost"
+    stand_in.faults.next(Fault("lost"))
+
+    pagerduty.deliver(an_action(Verb.OPEN, episode_key=key), Outbound())
+
+    (alert,) = [alert for alert in stand_in.alerts if alert.dedup_key == key]
+    assert len(alert.events) == 2
+
+
+def test_no_answer_at_all_leaves_the_outcome_unknown(
+    pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    stand_in.faults.next(Fault("cut"), times=3)
+
+    with pytest.raises(UnknownOutcome):
+        pagerduty.deliver(an_action(), Outbound())
+
+
+def test_an_unknown_routing_key_is_refused_and_not_repeated_in_the_reason(
+    url_and_stand_in: tuple[str, StandIn],
+) -> None:
+    unknown = "f" * 32
+    made = PagerDuty.model_validate({"routing_key": "env:K", "base_url": url_and_stand_in[0]})
+
+    with pytest.raises(PermanentFailure, match="answered 400") as raised:
+        made.with_secrets(lambda _: unknown).deliver(an_action(), Outbound())
+
+    assert unknown not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "headline",
+    ["x" * 1_024, "é" * 1_024, "🙂" * 1_024, ACCENTED * 512, (FAMILY * 147)[:1_024]],
+    ids=["ascii", "two bytes", "four bytes", "combining", "joined"],
+)
+def test_a_summary_of_1024_characters_is_left_whole(headline: str) -> None:
+    assert len(headline) == 1_024
+
+    assert summary_of(headline) == headline
+
+
+@pytest.mark.parametrize(
+    "letter", ["x", "é", "🙂", ACCENTED, FAMILY], ids=["ascii", "é", "emoji", "combining", "joined"]
+)
+def test_a_longer_summary_is_cut_to_1024_characters_and_says_so(letter: str) -> None:
+    summary = summary_of(letter * 1_025)
+
+    assert len(summary) == 1_024
+    assert summary == (letter * 1_025)[:1_023] + "…"
+
+
+@given(st.text(min_size=0, max_size=1_100))
+def test_whatever_the_headline_the_alert_is_taken(headline: str) -> None:
+    alert = alert_of(headline=headline)
+
+    assert len(alert["payload"]["summary"]) <= 1_024
+    assert is_taken(alert)
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\n\t", "\N{NO-BREAK SPACE}"])
+def test_an_empty_headline_or_source_is_not_left_empty(nothing: str) -> None:
+    alert = alert_of(headline=nothing, source=nothing)
+
+    assert alert["payload"]["summary"] == "A dbt run failed"
+    assert alert["payload"]["source"] == "dbt Cloud"
+    assert is_taken(alert)
+
+
+def test_an_alert_without_a_link_has_none() -> None:
+    alert = alert_of(link="")
+
+    assert "links" not in alert
+    assert "client_url" not in alert
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "🙂"])
+def test_a_key_of_255_characters_is_left_as_it_is(letter: str) -> None:
+    key = letter * 255
+
+    assert a_pagerduty().alert(an_action(episode_key=key))["dedup_key"] == key
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "🙂"])
+def test_a_longer_key_is_hashed_the_same_way_for_open_and_close(letter: str) -> None:
+    key = letter * 256
+
+    opened = a_pagerduty().alert(an_action(Verb.OPEN, episode_key=key))["dedup_key"]
+    closed = a_pagerduty().alert(an_action(Verb.CLOSE, episode_key=key))["dedup_key"]
+    another = a_pagerduty().alert(an_action(Verb.OPEN, episode_key=f"{key}!"))["dedup_key"]
+
+    assert opened == closed != another
+    assert opened.startswith("afterrun/sha256/")
+    assert len(opened) <= 255
+
+
+@pytest.mark.parametrize("letter", ["x", "🙂"])
+def test_an_error_of_5000_characters_is_told_whole(letter: str) -> None:
+    error = letter * 5_000
+
+    details = alert_of(nodes=(a_node(message=error),))["payload"]["custom_details"]
+
+    assert details["failed"][0]["error"] == error
+    assert "note" not in details
+
+
+HUGE: dict[str, Message] = {
+    "one huge error": a_told(nodes=(a_node(message="x" * 2_000_000),)),
+    "a huge log": a_told(nodes=(), text="x" * 2_000_000),
+    "no plain characters": a_told(nodes=(a_node(message="🙂" * 200_000),)),
+    "much to escape": a_told(nodes=(a_node(message='"\\\n\x01' * 200_000),)),
+    "many nodes": a_told(
+        nodes=tuple(a_node(name=f"node_{i}", message="x" * 5_000) for i in range(1_000))
+    ),
+    "many nodes that cannot be cut": a_told(
+        nodes=tuple(a_node(name="n" * 200, message="", owner="o" * 200) for _ in range(5_000))
+    ),
+    "huge facts": a_told(facts={"job": "x" * 600_000}),
+    "huge owner": a_told(nodes=(a_node(owner="x" * 600_000),)),
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_what_is_too_large_is_cut_with_a_note_and_taken(
+    what: str, pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    pagerduty.deliver(an_action(message=HUGE[what]), Outbound())
+
+    request = stand_in.requests[-1]
+    assert request.status == 202
+    assert len(request.body) <= EVENT_LIMIT_BYTES
+    payload = json.loads(request.body)["payload"]
+    assert "see the run" in payload["custom_details"]["note"]
+    assert payload["summary"] == a_told().headline
+
+
+def test_nodes_that_are_left_out_for_their_size_are_counted() -> None:
+    nodes = tuple(a_node(name="n" * 200, message="", owner="o" * 200) for _ in range(2_000))
+
+    details = alert_of(nodes=nodes, more_nodes=7)["payload"]["custom_details"]
+
+    shown = len(details["failed"])
+    assert 0 < shown < 2_000
+    assert details["failed_more"] == f"and {2_007 - shown} more"
+
+
+def test_an_event_of_exactly_the_limit_is_not_cut() -> None:
+    def with_error_of(size: int) -> dict[str, Any]:
+        return alert_of(nodes=(a_node(message="x" * size),))
+
+    fits = EVENT_LIMIT_BYTES - len(encode(with_error_of(1))) + 1
+
+    whole, cut = with_error_of(fits), with_error_of(fits + 1)
+
+    assert len(encode(whole)) == EVENT_LIMIT_BYTES
+    assert "note" not in whole["payload"]["custom_details"]
+    assert "note" in cut["payload"]["custom_details"]
+    assert is_taken(whole)
+    assert is_taken(cut)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    nodes=st.lists(
+        st.builds(
+            lambda text, size, owner: a_node(message=text * size, owner=owner),
+            st.text(max_size=20),
+            st.integers(0, 20_000),
+            st.text(max_size=50),
+        ),
+        max_size=8,
+    ),
+    text=st.text(max_size=100),
+    facts=st.dictionaries(st.text(max_size=20), st.text(max_size=50), max_size=5),
+)
+def test_whatever_the_message_the_alert_is_taken(
+    nodes: list[Any], text: str, facts: dict[str, str]
+) -> None:
+    alert = alert_of(nodes=tuple(nodes), text=text * 1_000, facts=facts)
+
+    assert is_taken(alert)
+
+
+def test_a_text_that_was_cut_is_cut_between_characters() -> None:
+    details = alert_of(nodes=(a_node(message=ACCENTED * 400_000),))["payload"]["custom_details"]
+
+    error = details["failed"][0]["error"]
+    assert error.endswith("…")
+    assert unicodedata.is_normalized("NFD", error)
+
+
+def test_the_eu_region_has_a_host_of_its_own() -> None:
+    made = a_pagerduty(base_url="https://events.eu.pagerduty.com/")
+
+    assert made.base_url == "https://events.eu.pagerduty.com"
+    assert a_pagerduty().base_url == "https://events.pagerduty.com"
+
+
+@pytest.mark.parametrize("severity", ["critical", "error", "warning", "info"])
+def test_the_severity_may_be_chosen(severity: str) -> None:
+    alert = a_pagerduty(severity=severity).alert(an_action())
+
+    assert alert["payload"]["severity"] == severity
+    assert is_taken(alert)
+
+
+def test_another_severity_is_refused() -> None:
+    with pytest.raises(ValidationError, match="'critical', 'error', 'warning' or 'info'"):
+        PagerDuty(routing_key=SecretStr("env:K"), severity="high")  # type: ignore[arg-type]
