@@ -95,7 +95,7 @@ class BatchingPublisher:
 
     def _wake(self) -> None:
         # not at once: events that were received in the same turn of the loop share a request
-        if not self._is_woken and len(self._requests) < REQUESTS_LIMIT:
+        if not self._is_woken:
             self._is_woken = True
             asyncio.get_running_loop().call_soon(self._start_requests)
 

@@ -70,7 +70,7 @@ class _Breakable(HttpToolsProtocol):
         app = self.app
 
         async def breakable(scope: Scope, receive: Receive, send: Send) -> None:
-            scope[BREAK] = self.transport.close
+            scope[BREAK] = self.transport.abort
             await app(scope, receive, send)
 
         self.app = breakable

@@ -5,24 +5,48 @@ bears: each is a Mistake that says file, line, key and what to do. No value is r
 """
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from shared import secret_refs
 from shared.errors import Mistake
 from shared.settings import check_url
 from subscriber import destinations
 from subscriber.destination import Destination, Does
-from subscriber.rules import Rule
+from subscriber.rules import Rule, not_empty
 from subscriber.yaml_lines import Lines, Path
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 # what each kind of kinds acts on; a rule that asks for anything else would never do anything
 _ACTS_ON = {Does.ALERT: "failed", Does.REFRESH: "succeeded"}
+
+# pydantic's types of errors, in words for whoever writes the file; the others keep their own
+_WORDS = {
+    "model_type": "write keys and values here",
+    "dict_type": "write keys and values here",
+    "tuple_type": "write a list here, such as [one, another]",
+    "string_type": "write text here; what looks like a number goes in quotes",
+    "string_too_short": "this is empty",
+    "too_short": "this is empty; write at least one",
+    "int_type": "write a whole number here",
+    "int_parsing": "write a whole number here",
+    "int_from_float": "write a whole number here",
+}
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 
 
 class DbtCloudSettings(BaseModel):
@@ -57,7 +81,7 @@ class DbtCloudSettings(BaseModel):
     @classmethod
     def _is_a_host(cls, value: str) -> str:
         bare = value.strip().removeprefix("https://").rstrip("/")
-        if not bare or "/" in bare or "@" in bare or " " in bare:
+        if not _HOST.fullmatch(bare):
             raise ValueError("write the host of your access URL, such as ab123.us1.dbt.com")
         return bare
 
@@ -68,7 +92,7 @@ class _File(BaseModel):
     version: Literal[1]
     dbt_cloud: DbtCloudSettings
     destinations: dict[str, dict[str, Any]] = Field(min_length=1)
-    rules: tuple[Rule, ...] = Field(min_length=1)
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(not_empty)]
 
 
 @dataclass(frozen=True)
@@ -84,16 +108,16 @@ class Configuration:
 def read(content: Any, lines: Lines) -> Configuration:
     """The configuration that `content`, a parsed file, holds; `lines` knows where each key stands.
 
-    Raises Mistake with every mistake found, a line each.
+    Raises Mistake with every mistake found, a line each, in the order of the file.
     """
     found, mistakes = _destinations(content, lines)
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
-        raise Mistake("\n".join([*_mistakes(error, _File, lines), *mistakes])) from None
+        raise _all([*_mistakes(error, _File, lines), *mistakes], lines) from None
     mistakes += _rule_mistakes(file.rules, found, lines)
     if mistakes:
-        raise Mistake("\n".join(mistakes))
+        raise _all(mistakes, lines)
     named = {name for rule in file.rules for name in rule.then}
     unused = tuple(
         lines.at(("destinations", name), "no rule names this destination")
@@ -101,6 +125,13 @@ def read(content: Any, lines: Lines) -> Configuration:
         if name not in named
     )
     return Configuration(file.dbt_cloud, found, file.rules, unused)
+
+
+def _all(mistakes: Iterable[str], lines: Lines) -> Mistake:
+    def line(mistake: str) -> int:
+        return int(mistake.removeprefix(f"{lines.file}:").partition(":")[0])
+
+    return Mistake("\n".join(sorted(mistakes, key=line)))
 
 
 def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], list[str]]:
@@ -176,8 +207,14 @@ def _mistakes(
         elif found["type"] == "missing":
             told.append(lines.at(where[:-1], f"`{key}` is missing"))
         else:
-            told.append(lines.at(where, found["msg"].removeprefix("Value error, ")))
+            told.append(lines.at(where, in_words(found["type"], found["msg"])))
     return told
+
+
+def in_words(kind: str, said: str) -> str:
+    """What a pydantic error of type `kind` says, as a person would; `said` is how pydantic does."""
+    own = said.removeprefix("Value error, ").replace("Input should be ", "write ")
+    return _WORDS.get(kind, own)
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

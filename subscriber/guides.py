@@ -3,7 +3,7 @@
 Source: https://docs.getdbt.com/guides/serverless-pagerduty and the guide on refreshing Mode
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -12,7 +12,7 @@ from shared import secret_refs
 from shared.errors import Mistake
 from shared.secret_refs import SecretRef
 from shared.settings import text
-from subscriber.configuration import Configuration, DbtCloudSettings
+from subscriber.configuration import Configuration, DbtCloudSettings, in_words
 from subscriber.destination import Destination
 from subscriber.destinations.mode import Mode
 from subscriber.destinations.pagerduty import PagerDuty
@@ -25,6 +25,7 @@ DBT_CLOUD = {
     "base_url": "DBT_CLOUD_BASE_URL",
     "metadata_url": "DBT_CLOUD_METADATA_URL",
 }
+PAGERDUTY = {"routing_key": "PD_ROUTING_KEY"}
 MODE = {
     "token": "MODE_API_TOKEN",
     "secret": "MODE_API_SECRET",
@@ -45,18 +46,14 @@ def configuration(environ: Mapping[str, str]) -> Configuration:
     """
     destinations: dict[str, Destination] = {}
     rules: list[Rule] = []
-    if text(environ, "PD_ROUTING_KEY"):
-        destinations["pagerduty"] = _read(
-            PagerDuty, environ, {"routing_key": "PD_ROUTING_KEY", "base_url": "PD_BASE_URL"}
-        )
+    if _is_complete(environ, PAGERDUTY.values(), "PD_BASE_URL"):
+        variables = {**PAGERDUTY, "base_url": "PD_BASE_URL"}
+        destinations["pagerduty"] = _read(PagerDuty, environ, variables)
         rules.append(_rule("failed runs page", "failed", "pagerduty"))
-    given = [name for name in MODE.values() if text(environ, name)]
-    if len(given) == len(MODE):
-        destinations["mode"] = _read(Mode, environ, {**MODE, "base_url": "MODE_BASE_URL"})
+    if _is_complete(environ, MODE.values(), "MODE_BASE_URL"):
+        variables = {**MODE, "base_url": "MODE_BASE_URL"}
+        destinations["mode"] = _read(Mode, environ, variables)
         rules.append(_rule("successful runs refresh the report", "succeeded", "mode"))
-    elif given:
-        missing = [name for name in MODE.values() if name not in given]
-        raise Mistake(f"{', '.join(missing)}: missing, while {', '.join(given)} is set")
     if not rules:
         raise Mistake(
             "nothing to do: write afterrun.yaml (see afterrun.example.yaml), or set "
@@ -71,8 +68,18 @@ def configuration(environ: Mapping[str, str]) -> Configuration:
 def set_beside(environ: Mapping[str, str], references: Iterable[SecretRef]) -> list[str]:
     """Variables of the guides that are set though a file rules and does not refer to them."""
     used = {ref.name for ref in references if ref.scheme == "env"}
-    known = ("PD_ROUTING_KEY", "PD_BASE_URL", *MODE.values(), "MODE_BASE_URL", *DBT_CLOUD.values())
+    pagerduty, mode = (*PAGERDUTY.values(), "PD_BASE_URL"), (*MODE.values(), "MODE_BASE_URL")
+    known = (*pagerduty, *mode, *DBT_CLOUD.values())
     return [name for name in known if text(environ, name) and name not in used]
+
+
+def _is_complete(environ: Mapping[str, str], needed: Collection[str], optional: str) -> bool:
+    """Whether all of `needed` is set; raises Mistake if only part of the group is."""
+    given = [name for name in (*needed, optional) if text(environ, name)]
+    missing = [name for name in needed if name not in given]
+    if given and missing:
+        raise Mistake(f"{', '.join(missing)}: missing, and needed with {', '.join(given)}")
+    return bool(given)
 
 
 def _read(model: type[M], environ: Mapping[str, str], variables: Mapping[str, str]) -> M:
@@ -87,7 +94,7 @@ def _read(model: type[M], environ: Mapping[str, str], variables: Mapping[str, st
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = variables[str(found["loc"][0])]
-        raise Mistake(f"{name}: {found['msg'].removeprefix('Value error, ')}") from None
+        raise Mistake(f"{name}: {in_words(found['type'], found['msg'])}") from None
 
 
 def _value(model: type[BaseModel], field: str, environ: Mapping[str, str], name: str) -> object:

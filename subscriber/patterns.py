@@ -25,7 +25,7 @@ class Patterns:
     def match(self, *, id: str = "", name: str = "") -> bool:  # noqa: A002 - the word for it
         """Whether any pattern matches, and none that begins with `!`.
 
-        With only `!` patterns, everything else matches; so does what is not known at all.
+        With only `!` patterns everything else matches, and so does what has no name at all.
         """
         wanted = [pattern for pattern in self.written if not pattern.startswith(NOT)]
         unwanted = [pattern[1:] for pattern in self.written if pattern.startswith(NOT)]
@@ -41,7 +41,8 @@ def _matches(pattern: str, id_: str, name: str) -> bool:
         return pattern == id_
     if pattern.startswith(NAME):
         return pattern.removeprefix(NAME).casefold() == name
-    return fnmatchcase(name, pattern.casefold())
+    # a name that has brackets matches itself too
+    return pattern.casefold() == name or fnmatchcase(name, pattern.casefold())
 
 
 def parse(value: Any) -> Patterns:

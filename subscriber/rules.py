@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from shared.event import RunEvent
 from subscriber.patterns import Patterns, PatternsField
@@ -15,8 +15,15 @@ _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 RuleOutcome = Literal["failed", "succeeded"]
 
 
+def not_empty(value: Any) -> Any:
+    """`value`, unless it is an empty list; pydantic's own check counts what is valid in it."""
+    if value in ([], ()):
+        raise ValueError("this list is empty; write at least one")
+    return value
+
+
 def _listed(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
+    return not_empty(value) if isinstance(value, list | tuple) else [value]
 
 
 class When(BaseModel):
@@ -24,8 +31,8 @@ class When(BaseModel):
 
     model_config = _STRICT
 
-    outcome: Annotated[tuple[RuleOutcome, ...], BeforeValidator(_listed), Field(min_length=1)] = (
-        Field(description="how the run ended: failed, succeeded, or a list of both")
+    outcome: Annotated[tuple[RuleOutcome, ...], BeforeValidator(_listed)] = Field(
+        description="how the run ended: failed, succeeded, or a list of both"
     )
     account: PatternsField | None = Field(None, description="account ids")
     project: PatternsField | None = Field(None, description="names, ids or globs")
@@ -34,6 +41,13 @@ class When(BaseModel):
     trigger: PatternsField | None = Field(
         None, description="what started the run: scheduled, api, ui, ci, merge, ...; `!ci` = not ci"
     )
+
+    @field_validator("account", "project", "environment", "job", "trigger", mode="before")
+    @classmethod
+    def _is_written(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("this is empty; leave the key out for everything")
+        return value
 
     def could_match(self, event: RunEvent) -> bool:
         """Whether everything matches that the event itself tells, its outcome left aside."""
@@ -45,11 +59,14 @@ class When(BaseModel):
         )
 
     def matches(self, event: RunEvent, outcome: Outcome, trigger: str) -> bool:
-        """Whether everything matches; `trigger` is empty where it is not known."""
+        """Whether everything matches. `trigger` is empty where it is not known: then all do.
+
+        dbt Cloud's APIs tell the trigger, and an alert goes out though they are down.
+        """
         return (
             outcome in self.outcome
             and self.could_match(event)
-            and (self.trigger is None or self.trigger.match(name=trigger))
+            and (self.trigger is None or not trigger or self.trigger.match(name=trigger))
         )
 
 
@@ -71,7 +88,7 @@ class Rule(BaseModel):
     name: str = Field(min_length=1)
     when: When
     alert: Alert = Alert()
-    then: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    then: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
         description="names of destinations"
     )
 

@@ -15,8 +15,7 @@ Path = tuple[int | str, ...]
 DEPTH_LIMIT = 20
 NODES_LIMIT = 50_000  # aliases can make a small file very large
 
-# what PyYAML quotes from the file: a secret that begins with `*`, `&` or `!` would be told
-_QUOTED = re.compile(r"""(['"]).{2,}\1""", re.DOTALL)
+_QUOTED = re.compile("'([^']*)'")
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ def parse(text: str, file: str) -> tuple[Any, Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        problem = _QUOTED.sub("(not shown)", error.problem or error.context or "")
-        raise Mistake(f"{file}:{line}: not YAML: {problem}") from None
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        raise Mistake(f"{file}:{line}: not YAML: {_QUOTED.sub(_shown, problem)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Mistake(f"{file}:{line}: not YAML: a character that may not be in it") from None
@@ -135,6 +134,11 @@ def _scalar(node: yaml.Node, path: Path, lines: Lines) -> Any:
             return text
     # not the tag itself: it may be a secret that begins with `!`
     raise Mistake(lines.at(path, "tags mean nothing here; put text that begins with `!` in quotes"))
+
+
+def _shown(quoted: re.Match[str]) -> str:
+    """What PyYAML quotes, if it is a character or a kind of token; else it may be a secret."""
+    return quoted[0] if len(quoted[1]) < 2 or quoted[1][0] in "<\\" else "(not shown)"
 
 
 def _written(path: Path) -> str:

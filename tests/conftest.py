@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -35,14 +35,11 @@ def _started(
 ) -> Iterator[str]:
     """The emulator within the block; where there is none the test is skipped, but fails in CI."""
     output = tmp_path_factory.mktemp(emulator.component) / "output.txt"
-    running = emulators.running(emulator, output)
-    try:
-        host = running.__enter__()
-    except emulators.CannotStart as reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(reason))
-        pytest.skip(str(reason))
-    try:
+    with ExitStack() as stack:
+        try:
+            host = stack.enter_context(emulators.running(emulator, output))
+        except emulators.CannotStart as reason:
+            if os.environ.get("CI") == "true":
+                pytest.fail(str(reason))
+            pytest.skip(str(reason))
         yield host
-    finally:
-        running.__exit__(None, None, None)

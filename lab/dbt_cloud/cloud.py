@@ -1,6 +1,6 @@
 """dbt Cloud, here: one account with its runs, its webhooks, and both APIs on loopback.
 
-    cloud = DbtCloud()
+    cloud = DbtCloud()  # its jobs, environments, faults and records: see its attributes
     with cloud.running() as served:
         run = cloud.run(sample="model_error")
         cloud.webhooks.send(run, "job.run.completed", url, secret)
@@ -35,8 +35,8 @@ CAUSES: dict[CauseCategory, str] = {
     "scheduled": "scheduled",
     "ui": "Kicked off from UI by lena@teahouse.example",
     "api": "Triggered via API",
-    "ci": "Triggered by pull request #17",
-    "merge": "Triggered by merge of pull request #17",
+    "ci": "Triggered by a pull request",
+    "merge": "Triggered by the merge of a pull request",
     "rerun": "Rerun of the last run",
     "job completion": "Triggered by the completion of another job",
 }
@@ -132,7 +132,7 @@ class DbtCloud:
         pull_request_id: int | None = None,
         at: datetime | None = None,
     ) -> Run:
-        """A run that goes on; `at` is when it began (a minute ago). End it with `run.finish`."""
+        """A run that goes on; `at` is when it began (a minute ago). See `finish`."""
         job = job or self.job
         run_id = next(self._run_ids)
         project_id = job.environment.project.id

@@ -8,7 +8,7 @@ Source: https://docs.getdbt.com/docs/dbt-apis/discovery-schema-job
 from collections.abc import Mapping
 from typing import Any
 
-from lab.dbt_cloud import times
+from lab.dbt_cloud import pages, times
 from lab.dbt_cloud.metadata import Metadata, Outcome
 from lab.dbt_cloud.state import Run
 
@@ -133,6 +133,7 @@ def _common(node: Mapping[str, Any], metadata: Metadata, run: Run) -> dict[str, 
         "dbtVersion": metadata.project.get("dbt_version"),
         "dependsOn": node.get("depends_on", {}).get("nodes", []),
         "childrenL1": metadata.children.get(unique_id, []),
+        "paginationCursor": pages.cursor(unique_id),
     }
 
 

@@ -58,10 +58,7 @@ def _all(
         if where:
             nodes = [node for node in nodes if _is_where(node, where)]
         shown = pages.job_page(nodes, first, after, without_first=without_first)
-        return [
-            shape(node, metadata, run) | {"paginationCursor": pages.cursor(node["unique_id"])}
-            for node in shown
-        ]
+        return [shape(node, metadata, run) for node in shown]
 
     return resolve
 

@@ -131,4 +131,4 @@ def sign(body: bytes, secret: str) -> str:
 
 
 def _is_success(status: int | None) -> bool:
-    return status is not None and 200 <= status < 400
+    return status is not None and 200 <= status < 300

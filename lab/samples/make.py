@@ -2,7 +2,8 @@
 
     python lab/samples/make.py [NAME ...]
 
-Without names it makes them all, in about four minutes. It installs dbt into a virtual environment of its own, and throws that away at the end.
+Without names it makes them all, in about four minutes. It installs dbt into a virtual environment
+of its own, and throws that away at the end.
 """
 
 import json

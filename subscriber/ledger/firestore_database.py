@@ -60,6 +60,8 @@ class Database:
 
     def read(self, collection: str, keys: Sequence[str]) -> list[Document]:
         """The documents of these keys, in their order, all as of one moment."""
+        if not keys:
+            return []
         with self._translating():
             client = self._client()
             references = [client.collection(collection).document(_id(key)) for key in keys]
@@ -144,7 +146,10 @@ class Database:
                 f"{name}: the database must be in Native mode, and its field due_at indexed"
             ) from None
         except GoogleAuthError:
-            raise Mistake(f"{name}: there are no Google credentials here") from None
+            raise Mistake(
+                f"{name}: there are no Google credentials here; name a service account, or "
+                "set FIRESTORE_EMULATOR_HOST to an emulator's host:port"
+            ) from None
         except exceptions.InvalidArgument:
             raise PermanentFailure("Firestore: InvalidArgument") from None
         except exceptions.RetryError as error:

@@ -63,6 +63,8 @@ class SqliteFile:
         try:
             yield self._connection()
         except sqlite3.Error as error:
+            if not hasattr(error, "sqlite_errorcode"):
+                raise  # a call that SQLite never saw: a bug
             raise self._failure(error) from None
         finally:
             self._turn.release()
@@ -159,11 +161,10 @@ class SqliteFile:
             raise self._mistake("its file system will not do; name a file on a local disk")
 
     def _failure(self, error: sqlite3.Error) -> Mistake | TemporaryFailure:
-        code = getattr(error, "sqlite_errorcode", None)
-        primary = None if code is None else code & 0xFF  # the rest says more of the same
+        primary = error.sqlite_errorcode & 0xFF  # the other bits say more of the same
         if primary in _NOT_USABLE:
             return self._mistake(_NOT_USABLE[primary])
-        return TemporaryFailure(f"the ledger's file: {getattr(error, 'sqlite_errorname', error)}")
+        return TemporaryFailure(f"the ledger's file: {error.sqlite_errorname}")
 
     def _mistake(self, what: str) -> Mistake:
         return Mistake(f"LEDGER: {self._path}: {what}")

@@ -106,6 +106,22 @@ def test_while_all_requests_are_under_way_events_wait_and_then_travel_together()
     run(story)
 
 
+def test_no_more_requests_are_under_way_than_the_limit():
+    async def story(topic: HeldTopic, publisher: BatchingPublisher) -> None:
+        count = (REQUESTS_LIMIT + 2) * BATCH_LIMIT
+        publishing = publish(publisher, *(str(number) for number in range(count)))
+        await topic.has_requests(REQUESTS_LIMIT)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(topic.requests) == REQUESTS_LIMIT
+
+        topic.gate.set()
+        await asyncio.gather(*publishing)
+        assert len(topic.requests) == REQUESTS_LIMIT + 2
+
+    run(story)
+
+
 def test_no_request_holds_more_messages_than_the_limit():
     async def story(topic: HeldTopic, publisher: BatchingPublisher) -> None:
         data = [str(number) for number in range(2 * BATCH_LIMIT + 5)]

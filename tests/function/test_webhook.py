@@ -110,6 +110,20 @@ def test_whatever_an_event_s_fields_hold_fits_into_a_message(
     assert_fits(message(json.dumps(event).encode(), NOW).attributes)
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a" * 1025, "a" * 1024),
+        ("é" * 600, "é" * 512),
+        ("a" + "é" * 600, "a" + "é" * 511),
+        ("\N{SNOWMAN}" * 400, "\N{SNOWMAN}" * 341),
+        ("\N{ROCKET}" * 256, "\N{ROCKET}" * 256),
+    ],
+)
+def test_what_is_too_long_is_cut_between_characters(text: str, kept: str):
+    assert cut(text) == kept
+
+
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=1200))
 def test_cutting_keeps_whole_characters_and_as_many_as_fit(text: str):
     kept = cut(text * 3)

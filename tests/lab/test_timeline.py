@@ -1,4 +1,5 @@
 import threading
+import time
 from datetime import timedelta
 
 from lab.timeline import Moment, Timeline
@@ -45,13 +46,25 @@ def test_what_is_handed_out_does_not_change_any_more() -> None:
 
 def test_waiting_ends_when_another_thread_sees_what_is_waited_for() -> None:
     timeline = Timeline()
-    seer = threading.Thread(target=timeline.saw, args=("PagerDuty", "alert opened"))
+    is_waited_for = threading.Event()
 
+    def see() -> None:
+        is_waited_for.wait(timeout=5)
+        timeline.saw("PagerDuty", "alert opened")
+
+    def is_seen(moments: list[Moment]) -> bool:
+        is_waited_for.set()
+        return bool(moments)
+
+    seer = threading.Thread(target=see)
     seer.start()
-    seen = timeline.wait(lambda moments: len(moments) == 1, timeout_s=5)
+    began = time.monotonic()
+    seen = timeline.wait(is_seen, timeout_s=5)
+    took_s = time.monotonic() - began
     seer.join(timeout=5)
 
     assert seen
+    assert took_s < 4
 
 
 def test_waiting_for_what_has_been_seen_takes_no_time() -> None:

@@ -271,6 +271,12 @@ def test_a_token_for_metadata_sees_the_account_and_none_of_its_runs(
     assert answer.json()["status"]["code"] == refusal
 
 
+def test_a_run_is_not_found_in_another_account(cloud: DbtCloud, client: Client) -> None:
+    run = cloud.run()
+
+    assert client.get(f"1/runs/{run.id}/").status_code == 404
+
+
 @pytest.mark.parametrize(
     "path", ["1/runs/12345/", "{account}/runs/12345/", "{account}/runs/12345", "{account}/nothing/"]
 )

@@ -148,7 +148,8 @@ def test_the_signature_is_of_the_raw_bytes_and_has_no_prefix(
     ((body, signature),) = receiver.taken
     assert signature == expected_signature(body)
     assert "Täglicher Lauf".encode() in body
-    assert body != json.dumps(json.loads(body)).encode()
+    for ensure_ascii in (True, False):
+        assert body != json.dumps(json.loads(body), ensure_ascii=ensure_ascii).encode()
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 408, 429, 500, 503])
