@@ -51,14 +51,19 @@ class Served:
         ).stdout.split()
         return float(told[0]), float(told[1])
 
-    def memory_mb(self) -> float | None:
+    def memory_mb(self) -> float:
         """Proportional memory of a process, on average over master and workers; Linux only."""
-        own = self.process.pid
-        children = Path(f"/proc/{own}/task/{own}/children")
-        if not children.exists():
-            return None
-        pids = [own, *map(int, children.read_text().split())]
+        pids = self._pids()
         return sum(_proportional_kb(pid) for pid in pids) / 1000 / len(pids)
+
+    def cpu_s(self) -> float:
+        """CPU time of master and workers until now; Linux only."""
+        return sum(_cpu_s(pid) for pid in self._pids())
+
+    def _pids(self) -> list[int]:
+        own = self.process.pid
+        children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        return [own, *map(int, children)]
 
 
 @contextmanager
@@ -131,6 +136,12 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+def _cpu_s(pid: int) -> float:
+    # after the name in parentheses: user and system time are the 12th and 13th fields
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _proportional_kb(pid: int) -> int:

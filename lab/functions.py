@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMAND = Path(sys.executable).with_name("functions-framework")
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 5.0
 _POLL_S = 0.05
@@ -107,7 +108,7 @@ def _spawned(
 ) -> Function:
     passed_on = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("functions-framework"))],
+        [str(COMMAND)],
         env={
             **passed_on,
             "PYTHONPATH": str(ROOT),

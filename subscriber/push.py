@@ -57,7 +57,7 @@ def read(body: bytes, content_type: str) -> Delivered:
             if isinstance(value, str)
         },
         subscription=_text(push, "subscription"),
-        attempt=attempt if isinstance(attempt, int) else 0,
+        attempt=attempt if type(attempt) is int else 0,
     )
 
 

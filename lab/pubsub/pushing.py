@@ -45,8 +45,6 @@ class Delivery:
         try:
             async with asyncio.TaskGroup() as group:
                 await self._push_what_is_due(group)
-                for push in self._pushes:
-                    push.cancel()
         finally:
             if self._endpoint is not None:
                 self._endpoint.close()

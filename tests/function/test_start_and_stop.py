@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.builders import a_body
 from tests.function.scripted import publishing
 from tests.function.served import (
     READY_WITHIN_S,
+    ROOT,
     WAIT_S,
     Topic,
     a_receiver,
@@ -43,6 +45,28 @@ def test_a_mistake_in_the_settings_stops_the_start_and_says_what_to_mend(
     assert ended.stderr.decode().startswith(f"The receiver cannot start. {named}: ")
     assert ended.stderr.count(b"\n") == 1
     assert b"hush" not in ended.stdout + ended.stderr
+
+
+def test_the_start_imports_nothing_that_only_others_need():
+    ended = subprocess.run(
+        [sys.executable, "-c", "import sys, function.main; print(*sys.modules)"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=READY_WITHIN_S,
+        check=True,
+    )
+
+    imported = set(ended.stdout.decode().split())
+    assert "google.pubsub_v1" in imported
+    assert not imported & {
+        "google.cloud.firestore_v1",
+        "google.cloud.pubsub_v1",
+        "google.cloud.secretmanager_v1",
+        "pydantic",
+        "subscriber",
+        "yaml",
+    }
 
 
 def test_without_a_secret_it_starts_and_says_that_it_accepts_nothing(topic: Topic, tmp_path: Path):

@@ -16,6 +16,7 @@ class Canned:
         self.answer = answer
         self.closes = closes
         self.connections = 0
+        self.has_closed = asyncio.Event()
         self.requests: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -31,6 +32,7 @@ class Canned:
             return
         finally:
             writer.close()
+            self.has_closed.set()
 
 
 @asynccontextmanager
@@ -118,6 +120,21 @@ def test_a_connection_is_used_again() -> None:
 
     assert statuses(canned, posts=3) == [204, 204, 204]
     assert canned.connections == 1
+
+
+def test_a_connection_that_was_closed_in_silence_is_not_used_again() -> None:
+    canned = Canned(b"HTTP/1.1 204 No Content\r\n\r\n", closes=True)
+
+    async def post_twice() -> list[int | None]:
+        async with served(canned) as endpoint:
+            first = await endpoint.post({}, b"body", timeout_s=10)
+            await canned.has_closed.wait()
+            for _ in range(3):  # let both sides of this loop see the end
+                await asyncio.sleep(0)
+            return [first, await endpoint.post({}, b"body", timeout_s=10)]
+
+    assert asyncio.run(post_twice()) == [204, 204]
+    assert canned.connections == 2
 
 
 def test_a_connection_that_was_closed_is_not_used_again() -> None:

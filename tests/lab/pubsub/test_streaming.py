@@ -168,9 +168,13 @@ def test_a_stream_can_acknowledge_and_refuse_by_itself(clients: Clients) -> None
 
 
 def test_a_stream_learns_that_its_subscription_is_gone(clients: Clients) -> None:
-    subscription = clients.a_subscription(clients.a_topic())
+    topic = clients.a_topic()
+    subscription = clients.a_subscription(topic)
+    arrived: queue.Queue[Message] = queue.Queue()
 
-    with streaming(subscription, lambda message: message.ack()) as future:
+    with streaming(subscription, arrived.put) as future:
+        clients.publish(topic)
+        arrived.get(timeout=WAIT_S)
         clients.subscriber.delete_subscription(subscription=subscription)
 
         with pytest.raises(exceptions.NotFound):

@@ -22,7 +22,7 @@ from subscriber.yaml_lines import parse
 from tests.subscriber.test_destinations.world import World
 
 KINDS = destinations.names()
-PAGES = Path("docs/destinations")
+PAGES = Path(__file__).parents[3] / "docs" / "destinations"
 LITERAL = "0123456789abcdef0123456789abcdef"
 
 of_every_kind = pytest.mark.parametrize("kind", KINDS)
