@@ -128,11 +128,12 @@ class Deliveries:
         if now - work.recorded_at >= GIVE_UP_AFTER:
             self._refused(work, owner, action, f"given up after {GIVE_UP_AFTER}: {failure}")
             return None
-        wait_s = backoff_s(work.attempts, self.jitter())
-        if isinstance(failure, UnknownOutcome):
-            # it may have been carried out: where a repeat costs or shows twice, not at once
-            wait_s = max(wait_s, LEASE.total_seconds())
-        due_at = now + timedelta(seconds=max(wait_s, failure.retry_after_s or 0.0))
+        wait_s = max(backoff_s(work.attempts, self.jitter()), failure.retry_after_s or 0.0)
+        left_alone_until = now + timedelta(seconds=wait_s)
+        due_at = left_alone_until
+        if isinstance(failure, UnknownOutcome) and not self._is_repeatable(action):
+            # it may have been carried out: not again before that can be over
+            due_at = max(due_at, now + LEASE)
         log.warning(
             "not delivered yet",
             **self._about(work, action),
@@ -140,7 +141,11 @@ class Deliveries:
             due_at=due_at.isoformat(),
         )
         self._later(work, owner, due_at, str(failure))
-        return due_at
+        return left_alone_until
+
+    def _is_repeatable(self, action: Action) -> bool:
+        destination = self.destinations.get(action.destination)
+        return destination is not None and destination.repeatable
 
     def _refused(self, work: Work, owner: str, action: Action, reason: str) -> None:
         log.error("refused for good", **self._about(work, action), reason=reason)

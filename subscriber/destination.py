@@ -30,6 +30,8 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
     """
 
     does: ClassVar[Does]
+    repeatable: ClassVar[bool]
+    """Whether the vendor absorbs a repeat: else it costs, or people see it twice."""
 
     base_url: str
 

@@ -6,12 +6,12 @@ keep URLs, headers and bodies out of errors.
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -85,7 +85,7 @@ class _Session(requests.Session):
     def rebuild_auth(
         self, prepared_request: requests.PreparedRequest, response: requests.Response
     ) -> None:
-        if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):
+        if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)
 
 
@@ -112,6 +112,10 @@ def _again(*, repeatable: bool) -> Retry:
     )
 
 
+def _sessions() -> Mapping[bool, requests.Session]:
+    return {repeatable: _session(repeatable=repeatable) for repeatable in (True, False)}
+
+
 def _session(*, repeatable: bool) -> requests.Session:
     # what urllib3 warns of when it tries again holds the URL's path, and that may be a secret
     logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -120,6 +124,8 @@ def _session(*, repeatable: bool) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers["User-Agent"] = "afterrun"
+    # cookies are all that threads would share
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     return session
 
 
@@ -136,7 +142,7 @@ class Outbound:
     read_timeout_s: float = READ_TIMEOUT_S
     whole_answer_s: float = WHOLE_ANSWER_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _sessions: threading.local = field(default_factory=threading.local, repr=False)
+    _sessions: Mapping[bool, requests.Session] = field(default_factory=_sessions, repr=False)
 
     def post_json(
         self,
@@ -196,7 +202,7 @@ class Outbound:
     ) -> Answer:
         host = urlsplit(url).hostname or "?"
         try:
-            with self._session(repeatable=repeatable).request(
+            with self._sessions[repeatable].request(
                 method,
                 url,
                 params=params,
@@ -230,14 +236,6 @@ class Outbound:
         except (requests.RequestException, UnicodeError, ValueError) as error:
             # not the error's text: it may hold the URL, and that a credential
             raise PermanentFailure(f"{host}: {type(error).__name__}, nothing was sent") from None
-
-    def _session(self, *, repeatable: bool) -> requests.Session:
-        name = f"repeatable_{repeatable}"
-        session: requests.Session | None = getattr(self._sessions, name, None)
-        if session is None:
-            session = _session(repeatable=repeatable)
-            setattr(self._sessions, name, session)
-        return session
 
     def _judged(self, host: str, response: requests.Response, limit: int) -> Answer:
         status = response.status_code

@@ -126,7 +126,7 @@ def _scalar(node: yaml.Node, path: Path, lines: Lines) -> Any:
             return None
         case "bool":
             return text.lower() == "true"
-        case "int" if len(text) < 20:
+        case "int" if len(text.lstrip("+-")) < 20:
             return int(text)
         case "float" if math.isfinite(float(text)):
             return float(text)

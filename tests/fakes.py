@@ -46,6 +46,7 @@ class FakeAlerts(Destination):
     """A destination that alerts."""
 
     does: ClassVar[Does] = Does.ALERT
+    repeatable: ClassVar[bool] = True
     received: Any
     base_url: str = "https://alerts.example"
 
@@ -58,6 +59,7 @@ class FakeReports(FakeAlerts):
     """A destination that refreshes."""
 
     does: ClassVar[Does] = Does.REFRESH
+    repeatable: ClassVar[bool] = False
 
 
 @dataclass

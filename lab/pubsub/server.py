@@ -26,8 +26,6 @@ from lab.pubsub.tokens import Signer
 from lab.serve import serve
 from lab.timeline import Timeline
 
-STOP_TIMEOUT_S = 5.0
-
 
 @dataclass(frozen=True)
 class Running:
@@ -85,8 +83,10 @@ class PubSub:
         server = GrpcServer(broker, self.limits, faults, deliver)
         with _in_thread(server) as port, ExitStack() as served:
             switches.on_change(server.ring)
-            yield Running(f"127.0.0.1:{port}", faults, switches, resources, signer, served)
-            switches.on_change(None)
+            try:
+                yield Running(f"127.0.0.1:{port}", faults, switches, resources, signer, served)
+            finally:
+                switches.on_change(None)
 
 
 @contextmanager
@@ -103,4 +103,4 @@ def _in_thread(server: GrpcServer) -> Iterator[int]:
         finally:
             if not ended.done():
                 server.stop()
-            ended.result(STOP_TIMEOUT_S)
+            ended.result()

@@ -78,7 +78,7 @@ class Workplace:
                 "HOME": str(self.folder),
                 "TZ": "UTC",
                 "DBT_USE_COLORS": "true",
-                "PYTHONHASHSEED": "0",  # the order of nodes that could come in any
+                "PYTHONHASHSEED": "0",  # sets are written in one order
             },
         )
         return done.returncode, self.scrub(done.stdout)

@@ -17,6 +17,7 @@ class Mode(Destination):
     """`workspace` is its name in the URL; `token` and `secret` are a pair made in Mode."""
 
     does: ClassVar[Does] = Does.REFRESH
+    repeatable: ClassVar[bool] = False  # a second run costs a second set of queries
 
     workspace: str
     report: str
@@ -32,8 +33,7 @@ class Mode(Destination):
             {"parameters": self.parameters} if self.parameters else {},
             headers={"Accept": "application/hal+json"},
             basic=(self.token.get_secret_value(), self.secret.get_secret_value()),
-            # a second run costs a second set of queries
-            repeatable=False,
+            repeatable=self.repeatable,
         )
         return Handle(
             key=answer.text("token"),

@@ -21,6 +21,7 @@ class PagerDuty(Destination):
     """`routing_key` is the integration key (Events API v2) of a service or an orchestration."""
 
     does: ClassVar[Does] = Does.ALERT
+    repeatable: ClassVar[bool] = True  # what has the same key is joined
 
     routing_key: SecretStr
     base_url: str = "https://events.pagerduty.com"
@@ -28,7 +29,6 @@ class PagerDuty(Destination):
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         alert = self.alert(action)
-        # safe to repeat: PagerDuty joins what has the same key
         outbound.post_json(f"{self.base_url}/v2/enqueue", encode(alert))
         return Handle(key=alert["dedup_key"])
 

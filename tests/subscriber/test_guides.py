@@ -132,21 +132,27 @@ def test_destinations_may_be_elsewhere() -> None:
     [
         (
             {},
-            "nothing to do: write afterrun.yaml (see afterrun.example.yaml), or set "
-            "PD_ROUTING_KEY, or MODE_API_TOKEN, MODE_API_SECRET, MODE_WORKSPACE, "
-            "MODE_REPORT_TOKEN",
+            (
+                "nothing to do: write afterrun.yaml (see afterrun.example.yaml), or set "
+                "PD_ROUTING_KEY, or MODE_API_TOKEN, MODE_API_SECRET, MODE_WORKSPACE, "
+                "MODE_REPORT_TOKEN"
+            ),
         ),
         (TOKEN | {"PD_ROUTING_KEY": "  "}, "nothing to do: "),
         (PAGERDUTY, "DBT_CLOUD_SERVICE_TOKEN: missing; a service token that may read runs"),
         (
             TOKEN | {"MODE_API_TOKEN": "a"},
-            "MODE_API_SECRET, MODE_WORKSPACE, MODE_REPORT_TOKEN: missing, and needed with "
-            "MODE_API_TOKEN",
+            (
+                "MODE_API_SECRET, MODE_WORKSPACE, MODE_REPORT_TOKEN: missing, and needed with "
+                "MODE_API_TOKEN"
+            ),
         ),
         (
             ALL | {"MODE_API_SECRET": ""},
-            "MODE_API_SECRET: missing, and needed with "
-            "MODE_API_TOKEN, MODE_WORKSPACE, MODE_REPORT_TOKEN",
+            (
+                "MODE_API_SECRET: missing, and needed with "
+                "MODE_API_TOKEN, MODE_WORKSPACE, MODE_REPORT_TOKEN"
+            ),
         ),
         (
             TOKEN | MODE | {"PD_BASE_URL": "https://events.eu.pagerduty.com"},
@@ -154,8 +160,10 @@ def test_destinations_may_be_elsewhere() -> None:
         ),
         (
             ALL | {"PD_ROUTING_KEY": "secret:my key"},
-            "PD_ROUTING_KEY: this secret: reference is malformed; write secret:NAME, "
-            "secret:NAME@VERSION, env:NAME or file:/path",
+            (
+                "PD_ROUTING_KEY: this secret: reference is malformed; write secret:NAME, "
+                "secret:NAME@VERSION, env:NAME or file:/path"
+            ),
         ),
         (
             ALL | {"DBT_CLOUD_SERVICE_TOKEN": "env:1TOKEN"},

@@ -242,7 +242,7 @@ def test_a_destination_is_not_asked_again_before_it_wants_to_be():
     assert len(story.alerts.actions) == 1
 
 
-def test_an_act_whose_outcome_is_unknown_is_repeated_only_after_a_lease():
+def test_a_costly_act_whose_outcome_is_unknown_is_repeated_only_after_a_lease():
     story = Story()
     story.reports.failures = [UnknownOutcome("no answer")]
 
@@ -424,3 +424,13 @@ def test_an_event_that_breaks_us_for_a_day_is_a_dead_letter():
     assert data == a_body()
     assert reason == "not decided on in 101 attempts"
     assert not story.ledger.due(story.clock(), 10)
+
+
+def test_an_act_that_is_absorbed_if_repeated_is_repeated_soon():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [UnknownOutcome("no answer")]
+
+    story.comes(a_body())
+    story.ticks(after_s=6)
+
+    assert len(story.alerts.actions) == 1

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from subscriber import push
@@ -161,6 +161,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(
     st.dictionaries(
         st.sampled_from(["message", "subscription", "deliveryAttempt", "data"]),

@@ -99,12 +99,22 @@ def test_a_filter_holds_back_what_it_does_not_describe(text: str) -> None:
         'attributes.a = "\\ud800"',
         'attributes.a = "\\U00110000"',
         'attributes.a = "line\nbreak"',
-        "attributes:a AND attributes:b OR attributes:c",
-        "attributes:a OR attributes:b AND attributes:c",
     ],
 )
 def test_what_is_not_a_filter_is_refused(text: str) -> None:
     with pytest.raises(MalformedFilter):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "attributes:a AND attributes:b OR attributes:c",
+        "attributes:a OR attributes:b AND attributes:c",
+    ],
+)
+def test_and_is_not_mixed_with_or_unless_parentheses_say_how(text: str) -> None:
+    with pytest.raises(MalformedFilter, match="parentheses"):
         parse(text)
 
 

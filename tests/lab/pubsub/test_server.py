@@ -57,7 +57,7 @@ def test_an_error_in_the_block_stops_the_server_and_comes_through() -> None:
 
 
 def test_a_switch_turned_after_the_end_does_no_harm() -> None:
-    with PubSub().running() as server:
-        pass
+    with pytest.raises(ZeroDivisionError), PubSub().running() as server:
+        raise ZeroDivisionError
 
     server.pushes.resume()

@@ -362,4 +362,4 @@ def test_the_severity_may_be_chosen(severity: str) -> None:
 
 def test_another_severity_is_refused() -> None:
     with pytest.raises(ValidationError, match="'critical', 'error', 'warning' or 'info'"):
-        PagerDuty(routing_key=SecretStr("env:K"), severity="high")  # type: ignore[arg-type]
+        PagerDuty(routing_key=SecretStr("env:K"), severity="high")
