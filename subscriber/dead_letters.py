@@ -9,8 +9,11 @@ from shared.errors import PermanentFailure, TemporaryFailure
 
 PUBLISH_TIMEOUT_S = 5.0
 ATTRIBUTES_LIMIT = 90  # Pub/Sub takes 100; ours come on top of those a message had
+NAME_LIMIT_BYTES = 256
 VALUE_LIMIT_BYTES = 1_024
-_ADDED_BY_PUBSUB = "CloudPubSubDeadLetter"
+
+# Pub/Sub adds these by itself, and takes no message that brings a name with `goog`
+_ADDED_BY_PUBSUB = ("CloudPubSubDeadLetter", "goog")
 
 
 class DeadLetters(Protocol):
@@ -41,10 +44,10 @@ class PubsubDeadLetters:
         from google.auth.exceptions import GoogleAuthError
 
         topic = self.topic()
+        message = {"data": data or b"(empty)", "attributes": marked(attributes, reason)}
         try:
-            future = self._publisher.client().publish(
-                topic,
-                data or b"(empty)",
+            self._publisher.client().publish(
+                request={"topic": topic, "messages": [message]},
                 timeout=PUBLISH_TIMEOUT_S,
                 retry=Retry(
                     predicate=if_exception_type(exceptions.ServiceUnavailable, exceptions.Aborted),
@@ -52,17 +55,17 @@ class PubsubDeadLetters:
                     maximum=1.0,
                     timeout=PUBLISH_TIMEOUT_S,
                 ),
-                **marked(attributes, reason),
             )
-            future.result(timeout=2 * PUBLISH_TIMEOUT_S)
         except (exceptions.NotFound, exceptions.PermissionDenied) as refusal:
             raise PermanentFailure(
                 f"the dead-letter topic {topic} takes nothing ({type(refusal).__name__}): create "
                 "it and give this account roles/pubsub.publisher on it, or set DEAD_LETTER_TOPIC"
             ) from None
+        except exceptions.InvalidArgument:
+            raise PermanentFailure(f"the dead-letter topic {topic} takes no such message") from None
         except GoogleAuthError:
             raise PermanentFailure("there are no Google credentials here") from None
-        except (exceptions.GoogleAPICallError, exceptions.RetryError, TimeoutError) as error:
+        except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
             raise TemporaryFailure(f"the dead-letter topic: {type(error).__name__}") from None
 
 
@@ -74,12 +77,13 @@ class _Publisher:
         self._client: Any = None
 
     def client(self) -> Any:
-        from google.cloud.pubsub_v1 import PublisherClient
-        from google.cloud.pubsub_v1.types import BatchSettings
+        # not the client of google.cloud.pubsub: attributes are keyword arguments of its publish,
+        # and a message whose attribute is named `topic` or `timeout` could never be published
+        from google.pubsub_v1 import PublisherClient
 
         with self._making:
             if self._client is None:
-                self._client = PublisherClient(batch_settings=BatchSettings(max_messages=1))
+                self._client = PublisherClient()
             return self._client
 
 
@@ -88,7 +92,9 @@ def marked(attributes: Mapping[str, str], reason: str) -> dict[str, str]:
     kept = {
         name: cut_bytes(value, VALUE_LIMIT_BYTES)
         for name, value in attributes.items()
-        if not name.startswith(_ADDED_BY_PUBSUB) and name != "reason"
+        if not name.startswith(_ADDED_BY_PUBSUB)
+        and 0 < len(name.encode("utf-8", "replace")) <= NAME_LIMIT_BYTES
+        and name != "reason"
     }
     return dict(list(kept.items())[:ATTRIBUTES_LIMIT]) | {
         "reason": cut_bytes(reason, VALUE_LIMIT_BYTES)

@@ -222,7 +222,19 @@ def test_a_token_that_was_changed_is_not_ours() -> None:
 @pytest.mark.parametrize("signature", ["", "AAAA", "x" * 342])
 def test_a_token_that_says_it_needs_no_signature_is_not_ours(signature: str) -> None:
     told = claims(time.time())
-    algorithms: list[Any] = ["none", "None", "HS256", "ES256", "PS256", "RS256", None, ["RS256"], {}, 5):
+    algorithms: list[Any] = [
+        "none",
+        "None",
+        "HS256",
+        "ES256",
+        "PS256",
+        "RS256",
+        None,
+        ["RS256"],
+        {},
+    ]
+
+    for algorithm in algorithms:
         header = {"alg": algorithm, "kid": KEY_ID}
         said = refused(
             lambda header=header: a_verify().check(unsigned(told, header, signature), PEER)  # type: ignore[misc]

@@ -106,7 +106,10 @@ def test_the_ledger_is_one_of_three(written: str, kind: str, where: str) -> None
 
 @pytest.mark.parametrize(
     "written",
-    "sqlite sqlite: firestore: firestore:acme firestore:/d firestore:a/b/c redis:x x.db SQLITE:x".split(),
+    [
+        *("sqlite", "sqlite:", "SQLITE:x", "redis:localhost", "afterrun.db"),
+        *("firestore:", "firestore:acme", "firestore:/d", "firestore:a/b/c"),
+    ],
 )
 def test_any_other_ledger_is_a_mistake(written: str) -> None:
     said = "LEDGER: write sqlite:PATH, firestore:PROJECT/DATABASE or memory:"
