@@ -62,7 +62,7 @@ class PubsubDeadLetters:
                 "it and give this account roles/pubsub.publisher on it, or set DEAD_LETTER_TOPIC"
             ) from None
         except exceptions.InvalidArgument:
-            raise PermanentFailure(f"the dead-letter topic {topic} takes no such message") from None
+            raise PermanentFailure(f"the dead-letter topic {topic}: not valid, or too large") from None
         except GoogleAuthError:
             raise PermanentFailure("there are no Google credentials here") from None
         except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
@@ -90,11 +90,9 @@ class _Publisher:
 def marked(attributes: Mapping[str, str], reason: str) -> dict[str, str]:
     """`attributes` within Pub/Sub's limits, with the reason; not those that Pub/Sub added."""
     kept = {
-        name: cut_bytes(value, VALUE_LIMIT_BYTES)
+        cut_bytes(name, NAME_LIMIT_BYTES): cut_bytes(value, VALUE_LIMIT_BYTES)
         for name, value in attributes.items()
-        if not name.startswith(_ADDED_BY_PUBSUB)
-        and 0 < len(name.encode("utf-8", "replace")) <= NAME_LIMIT_BYTES
-        and name != "reason"
+        if name and name != "reason" and not name.startswith(_ADDED_BY_PUBSUB)
     }
     return dict(list(kept.items())[:ATTRIBUTES_LIMIT]) | {
         "reason": cut_bytes(reason, VALUE_LIMIT_BYTES)

@@ -10,6 +10,7 @@ from function.publisher import (
     BATCH_LIMIT_BYTES,
     REQUESTS_LIMIT,
     WAITING_LIMIT,
+    WAITING_LIMIT_BYTES,
     BatchingPublisher,
     RefusedMessages,
 )
@@ -157,6 +158,27 @@ def test_when_too_many_wait_the_next_is_refused_and_there_is_room_again_later():
         topic.gate.set()
         await asyncio.gather(*publishing)
         assert await publisher.publish(a_message("one more"), LONG_S) == "id of one more"
+
+    run(story)
+
+
+def test_when_too_many_bytes_wait_the_next_is_refused_and_there_is_room_again_later():
+    async def story(topic: HeldTopic, publisher: BatchingPublisher) -> None:
+        big = a_message("big", BATCH_LIMIT_BYTES)  # each in a request of its own
+        room = WAITING_LIMIT_BYTES // big.size_bytes
+        publishing = [
+            asyncio.create_task(publisher.publish(big, LONG_S)) for _ in range(REQUESTS_LIMIT)
+        ]
+        await topic.has_requests(REQUESTS_LIMIT)
+        publishing += [asyncio.create_task(publisher.publish(big, LONG_S)) for _ in range(room)]
+        await asyncio.sleep(0)
+
+        with pytest.raises(TemporaryFailure, match="too many"):
+            await publisher.publish(big, LONG_S)
+
+        topic.gate.set()
+        await asyncio.gather(*publishing)
+        await asyncio.gather(*(publisher.publish(big, LONG_S) for _ in range(room)))
 
     run(story)
 
