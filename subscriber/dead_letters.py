@@ -62,7 +62,9 @@ class PubsubDeadLetters:
                 "it and give this account roles/pubsub.publisher on it, or set DEAD_LETTER_TOPIC"
             ) from None
         except exceptions.InvalidArgument:
-            raise PermanentFailure(f"the dead-letter topic {topic}: not valid, or too large") from None
+            raise PermanentFailure(
+                f"the dead-letter topic {topic}: not valid, or too large"
+            ) from None
         except GoogleAuthError:
             raise PermanentFailure("there are no Google credentials here") from None
         except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:

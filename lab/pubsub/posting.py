@@ -39,6 +39,7 @@ class Endpoint:
         self._authority = parts.netloc
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._idle: list[_Connection] = []
+        self._is_closed = False
 
     async def post(self, headers: dict[str, str], body: bytes, timeout_s: float) -> int | None:
         """The answer's status; None if there was no whole answer within `timeout_s`.
@@ -52,6 +53,8 @@ class Endpoint:
             return None
 
     def close(self) -> None:
+        """Keep no connection from now on; posts under way end as they end."""
+        self._is_closed = True
         for connection in self._idle:
             connection.writer.transport.abort()
         self._idle.clear()
@@ -62,7 +65,8 @@ class Endpoint:
         try:
             status = await self._exchange(connection, headers, body)
             protocol = connection.protocol
-            if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE:
+            ended = protocol.our_state is h11.DONE and protocol.their_state is h11.DONE
+            if ended and not self._is_closed:
                 protocol.start_next_cycle()
                 connection.idle_since = time.monotonic()
                 self._idle.append(connection)

@@ -137,6 +137,18 @@ def test_a_connection_that_was_closed_in_silence_is_not_used_again() -> None:
     assert canned.connections == 2
 
 
+def test_a_closed_endpoint_keeps_no_connection() -> None:
+    canned = Canned(b"HTTP/1.1 204 No Content\r\n\r\n", closes=False)
+
+    async def post_twice() -> list[int | None]:
+        async with served(canned) as endpoint:
+            endpoint.close()
+            return [await endpoint.post({}, b"body", timeout_s=10) for _ in range(2)]
+
+    assert asyncio.run(post_twice()) == [204, 204]
+    assert canned.connections == 2
+
+
 def test_a_connection_that_was_closed_is_not_used_again() -> None:
     canned = Canned(
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", closes=True

@@ -250,3 +250,10 @@ def test_what_a_filter_holds_back_is_acknowledged_by_the_service(clients: Client
 
     assert [each.message.data for each in clients.pull(events)] == [b"1"]
     assert clients.server.undelivered(events) == 1
+
+
+def test_seeking_is_not_done_and_says_so(clients: Clients) -> None:
+    subscription = clients.a_subscription(clients.a_topic())
+
+    with pytest.raises(exceptions.MethodNotImplemented):
+        clients.subscriber.seek(request={"subscription": subscription, "snapshot": "s"}, retry=None)

@@ -18,6 +18,7 @@ from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber import configuration, destinations
 from subscriber.configuration import Configuration
 from subscriber.destination import Destination, Does
+from subscriber.outbound import UnknownOutcome
 from subscriber.yaml_lines import parse
 from tests.subscriber.test_destinations.world import World
 
@@ -98,8 +99,9 @@ def test_its_page_explains_each_key(kind: str) -> None:
 
 
 @of_every_kind
-def test_it_says_what_it_is_for(kind: str) -> None:
+def test_it_says_what_it_is_for_and_whether_a_repeat_does_harm(kind: str) -> None:
     assert destinations.kind(kind).does in Does
+    assert destinations.kind(kind).repeatable in (True, False)
 
 
 @of_every_kind
@@ -196,6 +198,19 @@ def test_being_busy_is_temporary_and_asks_for_the_pause_it_was_told(
         world.deliver()
 
     assert raised.value.retry_after_s == 77
+
+
+def test_a_lost_answer_is_asked_for_again_only_where_the_vendor_absorbs_it(world: World) -> None:
+    before = world.carried_out()
+    world.faults.next(Fault("lost"))
+
+    if world.destination.repeatable:
+        world.deliver()
+        assert world.carried_out() == before + 2
+    else:
+        with pytest.raises(UnknownOutcome):
+            world.deliver()
+        assert world.carried_out() == before + 1
 
 
 def test_a_redirect_is_not_followed(world: World) -> None:

@@ -1,0 +1,416 @@
+"""Deliveries, as far as the story of an event does not tell it: credentials, lanes, backoff."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from lab.pagerduty import PagerDuty as StandIn
+from lab.serve import serve
+from shared.errors import PermanentFailure, TemporaryFailure
+from shared.secret_refs import SecretRef
+from subscriber.actions import Action, Handle
+from subscriber.deliveries import (
+    BACKOFF_FIRST_S,
+    BACKOFF_LIMIT_S,
+    GIVE_UP_AFTER,
+    LEASE,
+    Deliveries,
+    backoff_s,
+)
+from subscriber.destination import Destination, Does
+from subscriber.destinations.pagerduty import PagerDuty
+from subscriber.ledger.contract import Kind, Work
+from subscriber.ledger.memory import MemoryLedger
+from subscriber.outbound import Outbound, Refused, UnknownOutcome
+from tests.builders import Clock, an_action
+from tests.fakes import FakeDeadLetters
+
+OLD, NEW = "0" * 32, "1" * 32
+
+
+class Guarded(Destination):
+    """A destination that lets in who has the right secret, and remembers what was tried."""
+
+    does: ClassVar[Does] = Does.ALERT
+    repeatable: ClassVar[bool] = True
+    key: SecretStr = SecretStr("env:KEY")
+    base_url: str = "https://guarded.example"
+    world: Any
+
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+        handle: Handle = self.world.attempt(self.key.get_secret_value())
+        return handle
+
+
+@dataclass
+class World:
+    """The secret as it is kept and as it is now, what is tried with it, and what follows."""
+
+    kept: str = OLD
+    now: str = NEW
+    status: int = 401
+    tried: list[str] = field(default_factory=list)
+    read_anew: int = 0
+    failures: list[Exception] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    dead_letters: FakeDeadLetters = field(default_factory=FakeDeadLetters)
+
+    def attempt(self, key: str) -> Handle:
+        self.tried.append(key)
+        if self.failures:
+            raise self.failures.pop(0)
+        if key != NEW:
+            raise Refused(f"guarded.example answered {self.status}", self.status)
+        return Handle("key", "https://guarded.example/1")
+
+    def secret(self, ref: SecretRef) -> str:
+        return self.kept
+
+    def anew(self, ref: SecretRef) -> str:
+        self.read_anew += 1
+        self.kept = self.now
+        return self.kept
+
+    def deliveries(self, **destinations: Destination) -> Deliveries:
+        return Deliveries(
+            destinations=destinations or {"oncall": Guarded(world=self)},
+            ledger=self.ledger,
+            outbound=Outbound(),
+            dead_letters=self.dead_letters,
+            secret=self.secret,
+            secret_anew=self.anew,
+            clock=self.clock,
+            jitter=lambda: 1.0,
+        )
+
+    def record(self, action: Action) -> tuple[str, str]:
+        now = self.clock()
+        self.ledger.record(Work(action.key, Kind.ACTION, action.body(), now, now))
+        return action.destination, action.key
+
+    def deliver(self, action: Action | None = None) -> Work:
+        """What the ledger says of `action` after it was due once."""
+        due = self.record(action or an_action())
+        self.deliveries().deliver([due])
+        return self.work(due[1])
+
+    def work(self, key: str) -> Work:
+        work = self.ledger.work(key)
+        assert work is not None
+        return work
+
+
+def test_what_came_of_a_delivery_is_kept() -> None:
+    work = World(kept=NEW).deliver()
+
+    assert work.is_settled
+    assert work.result == {
+        "outcome": "delivered",
+        "key": "key",
+        "url": "https://guarded.example/1",
+    }
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refused_credential_is_read_anew_once_and_used(status: int) -> None:
+    world = World(status=status)
+
+    work = world.deliver()
+
+    assert world.tried == [OLD, NEW]
+    assert work.result["outcome"] == "delivered"
+
+
+def test_a_credential_that_has_not_changed_is_not_tried_again() -> None:
+    world = World(now=OLD)
+
+    work = world.deliver()
+
+    assert world.tried == [OLD]
+    assert world.read_anew == 1
+    assert work.result == {"outcome": "refused", "reason": "guarded.example answered 401"}
+
+
+def test_a_new_credential_that_is_refused_too_is_the_end() -> None:
+    world = World(now="2" * 32)
+
+    work = world.deliver()
+
+    assert world.tried == [OLD, "2" * 32]
+    assert work.result["outcome"] == "refused"
+
+
+@pytest.mark.parametrize("status", [404, 409, 410, 413, 422])
+def test_other_refusals_have_nothing_to_do_with_the_credential(status: int) -> None:
+    world = World(status=status)
+
+    world.deliver()
+
+    assert world.read_anew == 0
+    assert world.tried == [OLD]
+
+
+def test_a_new_credential_may_find_the_destination_busy() -> None:
+    world = World(failures=[Refused("no", 401), TemporaryFailure("busy")])
+
+    work = world.deliver()
+
+    assert not work.is_settled
+    assert work.result == {"reason": "busy"}
+
+
+@pytest.fixture
+def pagerduty() -> Iterator[tuple[StandIn, PagerDuty]]:
+    stand_in = StandIn(NEW)
+    with serve(stand_in.app) as url:
+        yield stand_in, PagerDuty(routing_key=SecretStr("secret:pd"), base_url=url)
+
+
+def test_a_routing_key_that_pagerduty_does_not_know_is_read_anew(
+    pagerduty: tuple[StandIn, PagerDuty],
+) -> None:
+    world = World()
+    stand_in, destination = pagerduty
+
+    world.deliveries(oncall=destination).deliver([world.record(an_action())])
+
+    assert [request.status for request in stand_in.requests] == [400, 202]
+    assert world.dead_letters.left == []
+
+
+def test_no_routing_key_is_among_the_dead_letters(pagerduty: tuple[StandIn, PagerDuty]) -> None:
+    world = World(now=OLD)
+    stand_in, destination = pagerduty
+
+    world.deliveries(oncall=destination).deliver([world.record(an_action())])
+
+    assert [request.status for request in stand_in.requests] == [400]
+    ((data, attributes, reason),) = world.dead_letters.left
+    assert reason == "127.0.0.1 answered 400"
+    assert OLD not in f"{data!r} {attributes} {reason}"
+
+
+def test_a_dead_letter_says_what_could_not_be_done() -> None:
+    world = World(now=OLD)
+    action = an_action()
+
+    world.deliver(action)
+
+    ((_, attributes, _),) = world.dead_letters.left
+    assert attributes == {
+        "content": "action",
+        "action": action.key,
+        "destination": "oncall",
+        "verb": "open",
+        "episode": "afterrun/1/job/7/100",
+    }
+
+
+@pytest.mark.parametrize(
+    ("failure", "is_settled"),
+    [(PermanentFailure("the secret env:KEY is empty"), True), (TemporaryFailure("away"), False)],
+)
+def test_a_secret_that_cannot_be_read_fails_its_own_destination_only(
+    failure: Exception,
+    is_settled: bool,  # noqa: FBT001 - a table
+) -> None:
+    world = World(kept=NEW)
+    other = World(kept=NEW)
+
+    def secret(ref: SecretRef) -> str:
+        if ref.name == "BROKEN":
+            raise failure
+        return NEW
+
+    deliveries = world.deliveries(
+        oncall=Guarded(key=SecretStr("env:BROKEN"), world=world), data=Guarded(world=other)
+    )
+    broken = world.record(an_action())
+    fine = world.record(an_action(key="fine", destination="data"))
+
+    replace(deliveries, secret=secret).deliver([broken, fine])
+
+    assert world.tried == []
+    assert world.work(broken[1]).is_settled is is_settled
+    assert world.work("fine").result["outcome"] == "delivered"
+
+
+def test_destinations_are_delivered_to_side_by_side() -> None:
+    both_are_there = threading.Barrier(2, timeout=10)
+
+    class Meeting(World):
+        def attempt(self, key: str) -> Handle:
+            both_are_there.wait()
+            return super().attempt(key)
+
+    world = Meeting(kept=NEW)
+    destinations = {"a": Guarded(world=world), "b": Guarded(world=world)}
+    due = [
+        world.record(an_action(key="one", destination="a")),
+        world.record(an_action(key="two", destination="b")),
+    ]
+
+    world.deliveries(**destinations).deliver(due)
+
+    assert world.work("one").is_settled
+    assert world.work("two").is_settled
+
+
+def test_what_goes_to_one_destination_goes_in_order() -> None:
+    world = World(kept=NEW, failures=[PermanentFailure("first"), PermanentFailure("second")])
+    due = [world.record(an_action(key=key)) for key in ("one", "two", "three")]
+
+    world.deliveries().deliver(due)
+
+    assert [world.work(key).result.get("reason") for key in ("one", "two", "three")] == [
+        "first",
+        "second",
+        None,
+    ]
+
+
+def test_nothing_due_is_nothing_to_do() -> None:
+    World().deliveries().deliver([])
+
+
+def test_work_that_nobody_recorded_or_somebody_holds_is_left_alone() -> None:
+    world = World(kept=NEW)
+    held = world.record(an_action(key="held"))
+    world.ledger.claim("held", owner="other", now=world.clock(), lease=LEASE)
+
+    world.deliveries().deliver([("oncall", "never recorded"), held])
+
+    assert world.tried == []
+
+
+def test_a_lease_that_ran_out_meanwhile_leaves_the_result_to_its_new_owner() -> None:
+    class Slow(World):
+        def attempt(self, key: str) -> Handle:
+            self.clock.passes(LEASE.total_seconds() + 1)
+            self.ledger.claim(an_action().key, owner="other", now=self.clock(), lease=LEASE)
+            return super().attempt(key)
+
+    work = Slow(kept=NEW).deliver()
+
+    assert not work.is_settled
+    assert work.owner == "other"
+
+
+def due_after_s(failure: TemporaryFailure, *, repeatable: bool) -> float:
+    class Kind(Guarded):
+        pass
+
+    Kind.repeatable = repeatable
+    world = World(failures=[failure])
+    due = world.record(an_action())
+    world.deliveries(oncall=Kind(world=world)).deliver([due])
+    due_at = world.work(due[1]).due_at
+    assert due_at is not None
+    return (due_at - world.clock()).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("failure", "repeatable", "seconds"),
+    [
+        (TemporaryFailure("busy"), True, BACKOFF_FIRST_S),
+        (TemporaryFailure("busy"), False, BACKOFF_FIRST_S),
+        (TemporaryFailure("busy", retry_after_s=90), True, 90),
+        (TemporaryFailure("busy", retry_after_s=1), True, BACKOFF_FIRST_S),
+        (UnknownOutcome("no answer"), True, BACKOFF_FIRST_S),
+        (UnknownOutcome("no answer"), False, LEASE.total_seconds()),
+        (UnknownOutcome("no answer", retry_after_s=90), False, 90),
+    ],
+)
+def test_when_it_is_tried_again_depends_on_what_a_repeat_does(
+    failure: TemporaryFailure,
+    repeatable: bool,  # noqa: FBT001 - a table
+    seconds: float,
+) -> None:
+    assert due_after_s(failure, repeatable=repeatable) == seconds
+
+
+def test_attempts_become_rarer() -> None:
+    world = World(failures=[TemporaryFailure("busy")] * 4)
+    due = world.record(an_action())
+    pauses = []
+
+    for _ in range(4):
+        world.deliveries().deliver([due])
+        due_at = world.work(due[1]).due_at
+        assert due_at is not None
+        pauses.append((due_at - world.clock()).total_seconds())
+        world.clock.now = due_at
+
+    assert pauses == [5, 10, 20, 40]
+
+
+def test_what_waits_for_its_turn_or_for_a_busy_destination_costs_no_attempt() -> None:
+    world = World(failures=[TemporaryFailure("busy")])
+    first = world.record(an_action(key="first"))
+    second = world.record(an_action(key="second"))
+    third = world.record(an_action(key="third", destination="data", after="first"))
+
+    world.deliveries(oncall=Guarded(world=world), data=Guarded(world=world)).deliver(
+        [first, second]
+    )
+    world.deliveries(oncall=Guarded(world=world), data=Guarded(world=world)).deliver([third])
+
+    assert [world.work(key).attempts for key in ("first", "second", "third")] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("age", "given_up"), [(GIVE_UP_AFTER, True), (timedelta(hours=23), False)])
+def test_it_is_given_up_after_a_day_and_not_before(
+    age: timedelta,
+    given_up: bool,  # noqa: FBT001 - a table
+) -> None:
+    world = World(failures=[TemporaryFailure("busy")])
+    due = world.record(an_action())
+    world.clock.passes(age.total_seconds())
+
+    world.deliveries().deliver([due])
+
+    assert world.work(due[1]).is_settled is given_up
+    assert bool(world.dead_letters.left) is given_up
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_the_backoff_grows_to_ten_minutes_and_not_beyond(attempts: int, jitter: float) -> None:
+    pause = backoff_s(attempts, jitter)
+
+    assert BACKOFF_FIRST_S / 2 <= pause <= BACKOFF_LIMIT_S
+    assert pause <= backoff_s(attempts, 1.0) <= backoff_s(attempts + 1, 1.0)
+    assert pause >= backoff_s(attempts, 1.0) / 2
+
+
+FAILURES: list[Callable[[], Exception]] = [
+    lambda: TemporaryFailure("busy"),
+    lambda: UnknownOutcome("no answer"),
+    lambda: TemporaryFailure("busy", retry_after_s=3_600),
+    lambda: Refused("no", 401),
+    lambda: Refused("no", 404),
+    lambda: PermanentFailure("no"),
+]
+
+
+@given(st.lists(st.sampled_from(range(len(FAILURES))), max_size=6))
+def test_whatever_fails_an_action_ends_delivered_or_among_the_dead_letters(
+    failing: list[int],
+) -> None:
+    world = World(kept=NEW, failures=[FAILURES[index]() for index in failing])
+    due = world.record(an_action())
+
+    for _ in range(10):
+        world.deliveries().deliver([due])
+        world.clock.passes(3_601)
+
+    assert world.work(due[1]).is_settled
+    delivered = world.work(due[1]).result["outcome"] == "delivered"
+    assert delivered is not bool(world.dead_letters.left)
