@@ -16,7 +16,7 @@ from benchmarks.processes import pubsub, served
 ROUNDS = 3
 STARTS = 5
 LOAD_S = 1.5
-ALONE_S = 1.0
+ALONE_S = 0.7
 CONNECTIONS = 64
 
 NOTES = """
@@ -58,11 +58,12 @@ def main() -> None:
         receiver = Measured("function/main.py", "receive_webhook", at_lab)
         threaded = Measured("benchmarks/bare.py", "threaded")
         bare = Measured("benchmarks/bare.py", "asynchronous")
+        library = Measured("benchmarks/library.py", "publish", at_lab)
         importing = Measured("benchmarks/importing.py", "asynchronous")
         quiet = Measured("benchmarks/verifying.py", "verify", {"LOG_LEVEL": "WARNING"})
         logging = Measured("benchmarks/verifying.py", "verify", {"LOG_LEVEL": "INFO"})
         for _ in range(ROUNDS):
-            for measured in (threaded, receiver, bare, quiet, logging):
+            for measured in (threaded, receiver, library, bare, quiet, logging):
                 measured.load()
         for _ in range(STARTS):
             for measured in (bare, importing, receiver):
@@ -75,7 +76,8 @@ def main() -> None:
     cpu("  CPU of each, us", "asynchronous hello", bare, quiet, goal=0.5)
     rates("  with its log/s", "asynchronous hello", bare, logging)
     alone_ms = min(receiver.alone_ms)
-    show("one event alone", "", f"{alone_ms:.2f} ms", "<= 1.5 ms", met(alone_ms <= 1.5))
+    beside = f"library's batching {min(library.alone_ms):.2f}"
+    show("one event alone, ms", beside, f"{alone_ms:.2f}", "<= 1.5", met(alone_ms <= 1.5))
     starts("start to a 202, s", "with the client", importing, receiver, goal=1.2)
     starts("start to a 202, s", "bare framework", bare, receiver, goal=1.5)
     memory_mb = max(receiver.memory_mb)

@@ -1,16 +1,20 @@
 """The configuration file: what it means, and what each mistake in it says."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from shared.errors import Mistake
 from subscriber import configuration
-from subscriber.configuration import Configuration
+from subscriber.configuration import Configuration, DbtCloudSettings
 from subscriber.destinations.mode import Mode
 from subscriber.destinations.pagerduty import PagerDuty
+from subscriber.rules import Alert, Rule, When
 from subscriber.yaml_lines import parse
 from tests.builders import an_event
 
@@ -405,3 +409,22 @@ def test_whatever_a_file_holds_it_is_read_or_is_a_mistake(content: Any) -> None:
 
     with pytest.raises(Mistake, match=r"^afterrun\.yaml:1: "):
         configuration.read(content, lines)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def test_its_page_has_a_smallest_file_that_is_valid() -> None:
+    smallest = re.search(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+    assert smallest
+    assert read(smallest[1]).warnings == ()
+
+
+@pytest.mark.parametrize("model", [DbtCloudSettings, Rule, When, Alert])
+def test_its_page_explains_each_key(model: type[BaseModel]) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert [
+        key for key in model.model_fields if f"`{key}`" not in page and f"{key}:" not in page
+    ] == []

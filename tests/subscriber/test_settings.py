@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,9 @@ from subscriber.settings import LedgerSettings, PushSettings, Settings
 GUIDES = {"DBT_CLOUD_SERVICE_TOKEN": "token", "PD_ROUTING_KEY": "k" * 32}
 ON_CLOUD_RUN = {"K_SERVICE": "afterrun", "LEDGER": "firestore:p/d", "PUSH_AUTH": "verify"}
 PUSH = {"PUSH_AUDIENCE": "https://afterrun.example", "PUSH_SERVICE_ACCOUNT": "push@p.iam"}
+MODE = dict.fromkeys(
+    ["MODE_API_TOKEN", "MODE_API_SECRET", "MODE_WORKSPACE", "MODE_REPORT_TOKEN"], "x"
+)
 FILE = """\
 version: 1
 dbt_cloud: {token: env:DBT}
@@ -23,6 +27,18 @@ destinations:
 rules:
   - {name: page, when: {outcome: failed}, then: [oncall]}
 """
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers which variables were asked for."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        super().__init__(environ)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
 
 
 @pytest.fixture(autouse=True)
@@ -290,3 +306,15 @@ def test_the_example_of_the_repository_is_valid(request: pytest.FixtureRequest) 
 
     assert {type(each) for each in found.destinations.values()} == {PagerDuty, Mode}
     assert found.warnings == ()
+
+
+def test_the_page_of_settings_explains_each_variable_that_is_read(
+    request: pytest.FixtureRequest,
+) -> None:
+    page = (request.config.rootpath / "docs" / "configuration.md").read_text(encoding="utf-8")
+    asked = Asked(GUIDES | PUSH | {"PUSH_AUTH": "verify"} | MODE)
+
+    settings.read(asked)
+
+    assert len(asked.names) > 20
+    assert [name for name in sorted(asked.names - {"K_SERVICE"}) if f"`{name}`" not in page] == []

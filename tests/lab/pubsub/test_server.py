@@ -29,6 +29,7 @@ def test_two_servers_have_nothing_in_common(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_server_that_stops_leaves_nothing_running(
     monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint
 ) -> None:
+    before = set(threading.enumerate())
     answer = threading.Event()
     endpoint.before = lambda: answer.wait(WAIT_S)
     with ThreadPoolExecutor(1) as caller, ExitStack() as still_open:
@@ -46,14 +47,16 @@ def test_a_server_that_stops_leaves_nothing_running(
             pulling.result(WAIT_S)
     answer.set()
 
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("pubsub")]
+    assert not _servers_since(before)
 
 
 def test_an_error_in_the_block_stops_the_server_and_comes_through() -> None:
+    before = set(threading.enumerate())
+
     with pytest.raises(ZeroDivisionError), PubSub().running():
         raise ZeroDivisionError
 
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("pubsub")]
+    assert not _servers_since(before)
 
 
 def test_a_switch_turned_after_the_end_does_no_harm() -> None:
@@ -61,3 +64,12 @@ def test_a_switch_turned_after_the_end_does_no_harm() -> None:
         raise ZeroDivisionError
 
     server.pushes.resume()
+
+
+def _servers_since(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Threads of servers that have been started since; another test may have one of its own."""
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and thread.name.startswith("pubsub")
+    ]

@@ -72,7 +72,10 @@ def test_paging_stops_when_there_is_no_time_left():
 
 
 def test_nodes_that_were_not_executed_are_no_results():
-    rows = [{"uniqueId": "model.shop.a", "status": None}, {"uniqueId": "model.shop.b"}]
+    rows: list[dict[str, Any]] = [
+        {"uniqueId": "model.shop.a", "status": None},
+        {"uniqueId": "model.shop.b"},
+    ]
     with discovery(pages_of({"models": rows})) as asked:
         results = asked.results("7", "100", go_on=lambda: True)
 
