@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared import secret_refs
 from shared.errors import Mistake
 from shared.secret_refs import SecretRef
-from shared.settings import GoogleProject, emulator_host, log_level, text
+from shared.settings import GoogleProject, emulator_host, log_level, secret_manager_host, text
 
 DEFAULT_TOPIC = "dbt-cloud-events"
 
@@ -41,7 +41,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
         secrets=_secrets(environ),
         pubsub_host=emulator_host(environ, "PUBSUB_EMULATOR_HOST"),
-        secret_manager_host=emulator_host(environ, "SECRET_MANAGER_EMULATOR_HOST"),
+        secret_manager_host=secret_manager_host(environ),
         log_level=log_level(environ),
     )
     if _needs_project(settings) and not settings.project.configured:

@@ -75,6 +75,14 @@ def emulator_host(environ: Mapping[str, str], name: str) -> str | None:
     return value
 
 
+def secret_manager_host(environ: Mapping[str, str]) -> str | None:
+    """A stand-in's host:port, or None for Google's. Loopback only: secrets pass in the clear."""
+    host = emulator_host(environ, "SECRET_MANAGER_EMULATOR_HOST")
+    if host is not None and not is_loopback(host.rpartition(":")[0]):
+        raise Mistake("SECRET_MANAGER_EMULATOR_HOST: write a loopback address, as 127.0.0.1:8086")
+    return host
+
+
 @dataclass(frozen=True)
 class GoogleProject:
     """The project of short names: `GOOGLE_CLOUD_PROJECT`, else the credentials' own."""

@@ -8,7 +8,15 @@ from typing import Literal, cast
 from shared import secret_refs
 from shared.errors import Mistake
 from shared.secret_refs import SecretRef
-from shared.settings import GoogleProject, check_url, emulator_host, is_cloud_run, log_level, text
+from shared.settings import (
+    GoogleProject,
+    check_url,
+    emulator_host,
+    is_cloud_run,
+    log_level,
+    secret_manager_host,
+    text,
+)
 from subscriber import configuration, guides
 from subscriber.configuration import Configuration
 from subscriber.push_auth import GOOGLE_CERTS_URL
@@ -66,7 +74,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         dead_letter_topic=text(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS),
         ledger=_ledger(environ),
         push=_push(environ),
-        secret_manager_host=emulator_host(environ, "SECRET_MANAGER_EMULATOR_HOST"),
+        secret_manager_host=secret_manager_host(environ),
         firestore_host=emulator_host(environ, "FIRESTORE_EMULATOR_HOST"),
         is_emulated=emulator_host(environ, "PUBSUB_EMULATOR_HOST") is not None,
         log_level=log_level(environ),

@@ -148,3 +148,13 @@ def test_without_a_project_the_failure_says_what_to_set() -> None:
     assert "PermanentFailure: no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT" in (
         asked.stderr
     )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8086", "localhost:8086", "[::1]:8086"])
+def test_a_stand_in_for_secret_manager_is_on_this_machine(host):
+    assert settings.secret_manager_host({"SECRET_MANAGER_EMULATOR_HOST": host}) == host
+
+
+def test_secrets_are_not_asked_for_in_the_clear_over_a_network():
+    with pytest.raises(Mistake, match="SECRET_MANAGER_EMULATOR_HOST: write a loopback address"):
+        settings.secret_manager_host({"SECRET_MANAGER_EMULATOR_HOST": "10.0.0.7:8086"})
