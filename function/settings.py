@@ -1,18 +1,21 @@
 """The receiver's settings, read from the environment and checked before anything starts."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared import secret_refs
 from shared.errors import Mistake
 from shared.secret_refs import SecretRef
-from shared.settings import GoogleProject, emulator_host, log_level, secret_manager_host, text
+from shared.settings import (
+    GoogleProject,
+    emulator_host,
+    log_level,
+    secret_manager_host,
+    text,
+    topic,
+)
 
 DEFAULT_TOPIC = "dbt-cloud-events"
-
-_TOPIC = r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
-_TOPIC_NAME = re.compile(rf"(?:projects/[a-z0-9:.-]{{1,63}}/topics/)?{_TOPIC}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     Raises Mistake, which names the variable and the fix and repeats no value.
     """
     settings = Settings(
-        topic=_topic(environ),
+        topic=topic(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC),
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
         secrets=_secrets(environ),
         pubsub_host=emulator_host(environ, "PUBSUB_EMULATOR_HOST"),
@@ -58,16 +61,6 @@ def _needs_project(settings: Settings) -> bool:
         (settings.pubsub_host and "/" not in settings.topic)
         or (settings.secret_manager_host and has_short_secret)
     )
-
-
-def _topic(environ: Mapping[str, str]) -> str:
-    name = text(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC)
-    if not _TOPIC_NAME.fullmatch(name):
-        raise Mistake(
-            "PUBSUB_TOPIC: this is no name of a topic; write a short one, for example "
-            f"{DEFAULT_TOPIC}, or a full one, projects/PROJECT/topics/{DEFAULT_TOPIC}"
-        )
-    return name
 
 
 def _secrets(environ: Mapping[str, str]) -> tuple[SecretRef, ...]:

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from shared.errors import Mistake, PermanentFailure
 
+_TOPIC = r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
+_TOPIC_NAME = re.compile(rf"(?:projects/[a-z0-9:.-]{{1,63}}/topics/)?{_TOPIC}")
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
@@ -108,6 +111,17 @@ class GoogleProject:
     def __call__(self) -> str:
         """Its id. May ask the metadata server once; raises PermanentFailure if there is none."""
         return self.configured or self._of_credentials
+
+
+def topic(environ: Mapping[str, str], name: str, default: str) -> str:
+    """The topic that the variable `name` holds, a short or a full name; raises Mistake."""
+    found = text(environ, name, default)
+    if not _TOPIC_NAME.fullmatch(found):
+        raise Mistake(
+            f"{name}: this is no name of a topic; write a short one, for example {default}, "
+            f"or a full one, projects/PROJECT/topics/{default}"
+        )
+    return found
 
 
 def topic_path(name: str, project: GoogleProject) -> str:

@@ -44,7 +44,7 @@ class PubsubDeadLetters:
         from google.auth.exceptions import GoogleAuthError
 
         topic = self.topic()
-        message = {"data": data or b"(empty)", "attributes": marked(attributes, reason)}
+        message = {"data": data, "attributes": marked(attributes, reason)}
         try:
             self._publisher.client().publish(
                 request={"topic": topic, "messages": [message]},

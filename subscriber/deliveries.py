@@ -100,16 +100,26 @@ class Deliveries:
                 f"the destination {action.destination} is no longer configured; "
                 f"what it holds under {action.episode_key} is to be dealt with by hand"
             )
-        ready = destination.with_secrets(self.secret)
+        ready = self._ready(destination, action, self.secret)
         try:
             return ready.deliver(action, self.outbound)
         except Refused as refused:
             if refused.status not in _CREDENTIAL:
                 raise
-            anew = destination.with_secrets(self.secret_anew)
+            anew = self._ready(destination, action, self.secret_anew)
             if anew == ready:
                 raise
             return anew.deliver(action, self.outbound)
+
+    def _ready(
+        self, destination: Destination, action: Action, read: Callable[[SecretRef], str]
+    ) -> Destination:
+        """`destination` with its secrets. One that cannot be read now may be mended meanwhile."""
+        try:
+            return destination.with_secrets(read)
+        except PermanentFailure as failure:
+            log.error("secret unreadable", destination=action.destination, reason=str(failure))
+            raise TemporaryFailure(str(failure)) from None
 
     def _is_settled(self, key: str) -> bool:
         before = self.ledger.work(key)

@@ -5,34 +5,31 @@ keep URLs, headers and bodies out of errors.
 """
 
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadTimeoutError
-from urllib3.util.retry import Retry
 
 from shared.errors import PermanentFailure, TemporaryFailure
+from subscriber import sessions
+from subscriber.sessions import NoAuth
 
 CONNECT_TIMEOUT_S = 3.05
 READ_TIMEOUT_S = 10.0
-WHOLE_ANSWER_S = 30.0  # an answer that dribbles is given up after this
+WHOLE_ANSWER_S = 15.0  # an answer that dribbles is given up after this
 ANSWER_LIMIT_BYTES = 1_000_000
 RETRY_AFTER_LIMIT_S = 3_600.0
 
-# worth another try at once, unless the answer says when; the rest of `_LATER` is worth one later
-_AT_ONCE = frozenset({500, 502, 503, 504})
-_LATER = frozenset({408, 425, 429}) | _AT_ONCE
-_OTHER_5XX = range(500, 600)
+TOO_MANY_S = 30.0  # PagerDuty's advice after a 429 that does not say when to come back
+
+_LATER = frozenset({408, 425, 429, *range(500, 600)})
 
 
 class Refused(PermanentFailure):
@@ -72,63 +69,6 @@ class Answer:
         return found if isinstance(found, str) else ""
 
 
-class _NotWhenToldToWait(Retry):
-    """urllib3's retries, but a server that says when to come back is not asked before that."""
-
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: FBT001, FBT002 - urllib3's signature
-        return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
-
-
-class _Session(requests.Session):
-    """A session whose redirects take no credentials along, and find none in a .netrc file."""
-
-    def rebuild_auth(
-        self, prepared_request: requests.PreparedRequest, response: requests.Response
-    ) -> None:
-        if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
-            prepared_request.headers.pop("Authorization", None)
-
-
-class _NoAuth(AuthBase):
-    """Keeps credentials of a .netrc file out of our requests."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
-
-
-def _again(*, repeatable: bool) -> Retry:
-    return _NotWhenToldToWait(
-        total=2,
-        connect=2,
-        read=2 if repeatable else 0,
-        status=2 if repeatable else 0,
-        other=0,
-        redirect=False,
-        backoff_factor=0.5,
-        status_forcelist=_AT_ONCE if repeatable else (),
-        allowed_methods=None,
-        raise_on_status=False,
-        respect_retry_after_header=False,
-    )
-
-
-def _sessions() -> Mapping[bool, requests.Session]:
-    return {repeatable: _session(repeatable=repeatable) for repeatable in (True, False)}
-
-
-def _session(*, repeatable: bool) -> requests.Session:
-    # what urllib3 warns of when it tries again holds the URL's path, and that may be a secret
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
-    session = _Session()
-    adapter = HTTPAdapter(max_retries=_again(repeatable=repeatable), pool_maxsize=32)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.headers["User-Agent"] = "afterrun"
-    # cookies are all that threads would share
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    return session
-
-
 @dataclass(frozen=True)
 class Outbound:
     """Sends one request and says what came of it. Safe to share between threads.
@@ -142,7 +82,7 @@ class Outbound:
     read_timeout_s: float = READ_TIMEOUT_S
     whole_answer_s: float = WHOLE_ANSWER_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _sessions: Mapping[bool, requests.Session] = field(default_factory=_sessions, repr=False)
+    _sessions: Mapping[bool, requests.Session] = field(default_factory=sessions.made, repr=False)
 
     def post_json(
         self,
@@ -161,7 +101,7 @@ class Outbound:
             url,
             data=sent,
             headers={"Content-Type": "application/json", **(headers or {})},
-            auth=HTTPBasicAuth(basic[0].encode(), basic[1].encode()) if basic else _NoAuth(),
+            auth=HTTPBasicAuth(basic[0].encode(), basic[1].encode()) if basic else NoAuth(),
             repeatable=repeatable,
             limit=answer_limit_bytes,
         )
@@ -181,7 +121,7 @@ class Outbound:
             url,
             params=params,
             headers=headers or {},
-            auth=_NoAuth(),
+            auth=NoAuth(),
             repeatable=True,
             limit=answer_limit_bytes,
             redirects=follow_redirects,
@@ -239,12 +179,11 @@ class Outbound:
 
     def _judged(self, host: str, response: requests.Response, limit: int) -> Answer:
         status = response.status_code
-        if status in _LATER or status in _OTHER_5XX:
-            raise Busy(
-                f"{host} answered {status}",
-                status=status,
-                retry_after_s=retry_after_s(response.headers.get("Retry-After"), self.clock()),
-            )
+        if status in _LATER:
+            wait_s = retry_after_s(response.headers.get("Retry-After"), self.clock())
+            if wait_s is None and status == 429:
+                wait_s = TOO_MANY_S
+            raise Busy(f"{host} answered {status}", status=status, retry_after_s=wait_s)
         if 300 <= status < 400:
             raise Refused(f"{host} answered {status}, a redirect: is its base URL right?", status)
         if not 200 <= status < 300:

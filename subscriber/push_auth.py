@@ -19,6 +19,7 @@ GOOGLE_CERTS_URL = "https://www.googleapis.com/oauth2/v1/certs"
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 SKEW_S = 10  # how far Google's clock may be from ours
 REFETCH_S = 30.0  # an unknown key makes us look for new certificates at most this often
+FAILED_S = 5.0  # after a failed fetch, pushes are refused without another for so long
 _REMOVED = "SIGNATURE_REMOVED_BY_GOOGLE"
 _MAX_AGE = re.compile(r"max-age=(\d{1,8})")
 
@@ -105,6 +106,7 @@ class Certificates:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _certs: Mapping[str, str] = field(default_factory=dict, repr=False)
     _fetched_at: float | None = None
+    _failed_at: float | None = None
     _max_age_s: float = 0.0
 
     def holding(self, key_id: str) -> Mapping[str, str]:
@@ -114,12 +116,22 @@ class Certificates:
             is_old = age_s is None or age_s > self._max_age_s
             is_lacking = key_id not in self._certs and (age_s is None or age_s > REFETCH_S)
             if is_old or is_lacking:
-                body, cache_control = self.fetch()
-                self._certs = _certificates(body)
-                self._fetched_at = self.clock()
-                max_age = _MAX_AGE.search(cache_control)
-                self._max_age_s = float(max_age[1]) if max_age else REFETCH_S
+                self._renew()
             return self._certs
+
+    def _renew(self) -> None:
+        failed_at = self._failed_at
+        if failed_at is not None and self.clock() - failed_at < FAILED_S:
+            raise TemporaryFailure("the certificates of push tokens cannot be had now")
+        try:
+            body, cache_control = self.fetch()
+            self._certs = _certificates(body)
+        except TemporaryFailure:
+            self._failed_at = self.clock()
+            raise
+        self._fetched_at = self.clock()
+        max_age = _MAX_AGE.search(cache_control)
+        self._max_age_s = float(max_age[1]) if max_age else REFETCH_S
 
 
 def _certificates(body: bytes) -> Mapping[str, str]:

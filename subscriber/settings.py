@@ -16,6 +16,7 @@ from shared.settings import (
     log_level,
     secret_manager_host,
     text,
+    topic,
 )
 from subscriber import configuration, guides
 from subscriber.configuration import Configuration
@@ -71,7 +72,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     return Settings(
         configuration=_configuration(environ),
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
-        dead_letter_topic=text(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS),
+        dead_letter_topic=topic(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS),
         ledger=_ledger(environ),
         push=_push(environ),
         secret_manager_host=secret_manager_host(environ),

@@ -380,13 +380,27 @@ def test_a_new_key_of_googles_is_known_after_half_a_minute() -> None:
 def test_certificates_that_cannot_be_had_make_the_push_come_again() -> None:
     google = Google(its_certificates())
     google.is_away = True
-    verify = a_verify(google)
+    now = [0.0]
+    verify = a_verify(google, lambda: now[0])
 
     with pytest.raises(TemporaryFailure):
         verify.check(bearer(), PEER)
     google.is_away = False
+    now[0] += FAILED_S
 
     verify.check(bearer(), PEER)
+
+
+def test_while_certificates_cannot_be_had_no_push_waits_for_the_one_before() -> None:
+    google = Google(its_certificates())
+    google.is_away = True
+    verify = a_verify(google, lambda: 0.0)
+
+    for _ in range(5):
+        with pytest.raises(TemporaryFailure):
+            verify.check(bearer(), PEER)
+
+    assert google.asked == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff", b"[" * 100_000])

@@ -1,0 +1,71 @@
+"""Sessions: what is tried again at once, and what is not taken along from request to request."""
+
+import logging
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util.retry import Retry
+
+AT_ONCE = frozenset({500, 502, 503, 504})
+"""Statuses worth another try at once, unless the answer says when."""
+
+
+class _NotWhenToldToWait(Retry):
+    """urllib3's retries, but a server that says when to come back is not asked before that."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: FBT001, FBT002 - urllib3's signature
+        return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
+
+
+class _Session(requests.Session):
+    """A session whose redirects take no credentials along, and find none in a .netrc file."""
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
+            prepared_request.headers.pop("Authorization", None)
+
+
+class NoAuth(AuthBase):
+    """Keeps credentials of a .netrc file out of our requests."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def _again(*, repeatable: bool) -> Retry:
+    return _NotWhenToldToWait(
+        total=2,
+        connect=2,
+        read=2 if repeatable else 0,
+        status=2 if repeatable else 0,
+        other=0,
+        redirect=False,
+        backoff_factor=0.5,
+        status_forcelist=AT_ONCE if repeatable else (),
+        allowed_methods=None,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+
+
+def made() -> Mapping[bool, requests.Session]:
+    """A session for requests that may be repeated (True), and one for those that may not."""
+    return {repeatable: _session(repeatable=repeatable) for repeatable in (True, False)}
+
+
+def _session(*, repeatable: bool) -> requests.Session:
+    # what urllib3 warns of when it tries again holds the URL's path, and that may be a secret
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    session = _Session()
+    adapter = HTTPAdapter(max_retries=_again(repeatable=repeatable), pool_maxsize=32)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers["User-Agent"] = "afterrun"
+    # cookies are all that threads would share
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return session
