@@ -17,6 +17,7 @@ from typing import Any
 from shared.errors import PermanentFailure
 
 EVENT_TYPES = ("job.run.started", "job.run.completed", "job.run.errored")
+TEXT_LIMIT = 1_000  # characters of a name or a message; what is beyond is cut
 EVENT_ID_LIMIT = 255  # characters; dbt's have about 30
 
 
@@ -115,7 +116,7 @@ def _text(fields: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or value == "None":
         return ""
     # a lone surrogate is valid JSON, but no text that can be sent on
-    return value.encode("utf-8", "replace").decode("utf-8").strip()
+    return value[:TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8").strip()
 
 
 def _id(fields: Mapping[str, Any], key: str) -> str:

@@ -44,6 +44,13 @@ def error(text: str, **fields: object) -> None:
     _OURS.error(text, extra={"fields": fields})
 
 
+def bug(text: str, error: Exception, **fields: object) -> None:
+    """A mistake of ours. What `error` says is left out: it may quote anything."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    _OURS.error(text, extra={"fields": {"error": type(error).__name__, "where": where, **fields}})
+
+
 class JsonLine(logging.Formatter):
     """A record as one line of JSON; values that are not JSON become text."""
 

@@ -1,6 +1,6 @@
 """Consequences: a job's new state and the actions an event calls for. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,8 @@ from subscriber.diagnosis import diagnose
 from subscriber.episodes import Episode, JobState, action_key, decide, episode_key
 from subscriber.rules import asked
 from subscriber.run import Answer, Outcome
+
+LINK_LIMIT = 2_000  # characters
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,13 @@ def consequences(
     state: JobState,
     now: datetime,
 ) -> Consequences:
-    """What follows from `event`, whose run ended so, for a job whose state is `state`."""
+    """What follows from `event`, whose run ended so, for a job whose state is `state`.
+
+    `answer` is what dbt Cloud said, empty where nothing that follows needs it.
+    """
     link = _link(configuration, event, answer)
     trigger = answer.run.trigger if answer.run else ""
-    called = {found.destination for found in asked(event, ended, trigger, configuration.rules)}
+    called = asked(event, ended, trigger, configuration.rules)
     run_id = int(event.run_id)
     left = dict(state.episodes)
     told: Message | None = None
@@ -43,7 +48,7 @@ def consequences(
     reasons: dict[str, str] = {}
     for name in _alerting(configuration, called, state):
         decided = decide(left.get(name), ended, run_id, state.newest_run, is_asked=name in called)
-        reasons[name] = decided.reason
+        reasons[name] = _reason(decided.reason, called.get(name))
         if decided.verb is Verb.OPEN:
             told = told or message.failed(event, answer, diagnose(answer), link)
             action = _opening(event, name, told, now)
@@ -53,14 +58,18 @@ def consequences(
             actions.append(_closing(event, name, left.pop(name), link, now))
     for name in sorted(called):
         if configuration.destinations[name].does is Does.REFRESH:
-            reasons[name] = "the run succeeded"
+            reasons[name] = _reason("the run succeeded", called[name])
             actions.append(_refreshing(event, name, message.succeeded(event, link), now))
     return Consequences(
         JobState(max(state.newest_run, run_id), _seen(left, ended, run_id)), tuple(actions), reasons
     )
 
 
-def _alerting(configuration: Configuration, called: set[str], state: JobState) -> list[str]:
+def _reason(reason: str, rules: Sequence[str] | None) -> str:
+    return f"{reason} (rule: {', '.join(rules)})" if rules else reason
+
+
+def _alerting(configuration: Configuration, called: Iterable[str], state: JobState) -> list[str]:
     """Destinations with an open episode, even if no longer configured, and those asked to alert."""
     alerts = {name for name in called if configuration.destinations[name].does is Does.ALERT}
     return sorted(alerts | set(state.episodes))
@@ -126,8 +135,9 @@ def _occurred_at(event: RunEvent, now: datetime) -> datetime:
 
 def _link(configuration: Configuration, event: RunEvent, answer: Answer) -> str:
     """The run in dbt Cloud's own pages, as the API says or as such links are made."""
-    if answer.run and answer.run.link.startswith(("https://", "http://")):
-        return answer.run.link
+    link = answer.run.link if answer.run else ""
+    if link.startswith(("https://", "http://")) and len(link) <= LINK_LIMIT:
+        return link
     if not event.project_id:
         return ""
     base = f"https://{configuration.dbt_cloud.host}"

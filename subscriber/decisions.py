@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shared import event as events
 from shared import log
-from shared.errors import TemporaryFailure
+from shared.errors import PermanentFailure, TemporaryFailure
 from shared.event import RunEvent
 from subscriber import episodes
 from subscriber.actions import Action
@@ -16,11 +16,11 @@ from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
 from subscriber.episodes import JobState
-from subscriber.ledger.contract import Kind, Ledger, Refusal, Work
+from subscriber.ledger.contract import Kind, Ledger, Refusal, Subject, Work
 from subscriber.run import Answer, Outcome, Status, outcome
 
 LEASE = timedelta(seconds=60)
-"""Longer than asking dbt Cloud takes."""
+"""About as long as asking dbt Cloud may take; whoever decides a second time changes nothing."""
 
 WAIT_LIMIT = timedelta(seconds=90)
 """How long an alert waits for metadata that is not there yet."""
@@ -64,37 +64,42 @@ class Decisions:
             log.info("event not taken up", event=key, reason=str(work))
             return ()
         if self.clock() - work.recorded_at >= GIVE_UP_AFTER and work.attempts > ATTEMPTS_LIMIT:
-            self._give_up(work, owner)
+            # a mistake of ours: keep it for a person
+            self._give_up(work, owner, f"not decided on in {work.attempts} attempts")
             return ()
+        try:
+            return self._claimed(work, owner)
+        except PermanentFailure as failure:
+            self._give_up(work, owner, str(failure))
+            return ()
+
+    def _claimed(self, work: Work, owner: str) -> Sequence[Action]:
         event = events.read(work.body["event"].encode())
         ended = outcome(event)
         if ended not in (Outcome.FAILED, Outcome.SUCCEEDED):
             return self._settle(work, owner, event, ended, "nothing follows from it")
-        state = self._state(event)
-        if not self._concerns(event, state):
-            return self._settle(work, owner, event, ended, "no rule and no open alert concerns it")
-        answer = Answer()
-        if self._needs_asking(event, ended, state):
-            answer = self.dbt_cloud.about(event, diagnose=ended is Outcome.FAILED)
-            if answer.is_unknown_account:
-                return self._settle(work, owner, event, ended, "a test: its account is not ours")
-            if ended is Outcome.FAILED and self._may_know_more_soon(work, event, answer):
-                self._wait(work, owner, event)
-                return ()
-        return self._decided(work, owner, event, ended, answer)
-
-    def _give_up(self, work: Work, owner: str) -> None:
-        """What nobody could decide on for so long is a mistake of ours: keep it for a person."""
-        reason = f"not decided on in {work.attempts} attempts"
-        attributes = {"content": "event", "event": work.key}
-        self.dead_letters.leave(work.body["event"].encode(), attributes, reason)
-        log.error("given up", event=work.key, reason=reason)
-        result = {"outcome": "given up", "reason": reason}
-        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
-
-    def _state(self, event: RunEvent) -> JobState:
-        subject = self.ledger.subject(episodes.job_key(event.account_id, event.job_id))
-        return JobState.from_body(subject.body)
+        answer: Answer | None = None
+        for _ in range(CONTENDED):
+            now = self.clock()
+            before = self.ledger.subject(episodes.job_key(event.account_id, event.job_id))
+            state = JobState.from_body(before.body)
+            if not self._concerns(event, state):
+                reason = "no rule and no open alert concerns it"
+                return self._settle(work, owner, event, ended, reason)
+            if answer is None and self._needs_asking(event, ended, state):
+                answer = self.dbt_cloud.about(event, diagnose=ended is Outcome.FAILED)
+                if answer.is_unknown_account:
+                    return self._settle(work, owner, event, ended, "its account is not ours")
+                if ended is Outcome.FAILED and self._may_know_more_soon(work, event, answer):
+                    return self._wait(work, owner, event)
+                # that took a while: others may have decided on the job
+                continue
+            follows = consequences(self.configuration, event, ended, answer or Answer(), state, now)
+            if follows.state == state and not follows.actions:
+                return self._settled(work, owner, event, ended, follows)
+            if self._written(before, follows, now):
+                return self._settled(work, owner, event, ended, follows)
+        raise TemporaryFailure("others decide on this job all the time")
 
     def _concerns(self, event: RunEvent, state: JobState) -> bool:
         rules = self.configuration.rules
@@ -116,48 +121,32 @@ class Decisions:
         """Whether to wait: dbt sends `errored` before its metadata, and `completed` after."""
         if self.clock() - work.recorded_at >= WAIT_LIMIT:
             return False
-        if int(event.run_id) <= self._state(event).newest_run:
-            # `completed` has come in the meantime
-            return False
         if any(result.status is Status.FAILED for result in answer.results):
             return False
         return event.type == "job.run.errored" or not answer.is_final
 
-    def _wait(self, work: Work, owner: str, event: RunEvent) -> None:
+    def _wait(self, work: Work, owner: str, event: RunEvent) -> Sequence[Action]:
         due_at = min(self.clock() + WAIT, work.recorded_at + WAIT_LIMIT)
         log.info("waiting for metadata", event=event.id, run=event.run_id, due_at=due_at)
         reason = {"reason": "dbt Cloud does not know the nodes yet"}
         self.ledger.postpone(work.key, owner=owner, due_at=due_at, result=reason)
+        return ()
 
-    def _decided(
-        self, work: Work, owner: str, event: RunEvent, ended: Outcome, answer: Answer
-    ) -> Sequence[Action]:
-        key = episodes.job_key(event.account_id, event.job_id)
-        for _ in range(CONTENDED):
-            now = self.clock()
-            before = self.ledger.subject(key)
-            state = JobState.from_body(before.body)
-            follows = consequences(self.configuration, event, ended, answer, state, now)
-            if follows.state == state and not follows.actions:
-                break
-            due = [
-                Work(action.key, Kind.ACTION, action.body(), recorded_at=now, due_at=now)
-                for action in follows.actions
-            ]
-            if self.ledger.decide(before, follows.state.body(), due):
-                break
-        else:
-            raise TemporaryFailure("others decide on this job all the time")
-        self._settled(work, owner, event, ended, follows)
-        return follows.actions
+    def _written(self, before: Subject, follows: Consequences, now: datetime) -> bool:
+        due = [
+            Work(action.key, Kind.ACTION, action.body(), recorded_at=now, due_at=now)
+            for action in follows.actions
+        ]
+        return self.ledger.decide(before, follows.state.body(), due)
 
     def _settled(
         self, work: Work, owner: str, event: RunEvent, ended: Outcome, follows: Consequences
-    ) -> None:
+    ) -> Sequence[Action]:
         actions = [action.key for action in follows.actions]
         log.info("decided", **_about(event, ended), actions=actions, reasons=follows.reasons)
         result = {"outcome": ended, "actions": actions, "reasons": dict(follows.reasons)}
         self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
+        return follows.actions
 
     def _settle(
         self, work: Work, owner: str, event: RunEvent, ended: Outcome, reason: str
@@ -166,6 +155,17 @@ class Decisions:
         result = {"outcome": ended, "reason": reason}
         self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
         return ()
+
+    def _give_up(self, work: Work, owner: str, reason: str) -> None:
+        log.error("event given up", event=work.key, reason=reason)
+        result = {"outcome": "given up", "reason": reason}
+        attributes = {"content": "event", "event": work.key}
+        try:
+            self.dead_letters.leave(work.body["event"].encode(), attributes, reason)
+        except PermanentFailure as failure:
+            log.error("not among the dead letters", event=work.key, reason=str(failure))
+            result["dead_letters"] = str(failure)
+        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
 
 
 def _about(event: RunEvent, ended: Outcome) -> dict[str, object]:

@@ -1,37 +1,45 @@
 """Deliveries: carrying out actions that are due, each claimed before and settled after the act."""
 
+import math
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from shared import log
-from shared.errors import Failure, PermanentFailure, TemporaryFailure
+from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
 from shared.secret_refs import SecretRef
-from subscriber.actions import Action, Handle
+from subscriber.actions import Action, Handle, Verb
 from subscriber.dead_letters import DeadLetters
-from subscriber.destination import Destination
+from subscriber.destination import Destination, Does
 from subscriber.ledger.contract import Ledger, Refusal, Work
 from subscriber.outbound import Outbound, Refused, UnknownOutcome, encode
 
 LEASE = timedelta(seconds=60)
-"""Longer than any attempt takes: three tries of 10 s, with their pauses."""
+"""Longer than an attempt takes: three tries of Outbound's, with their pauses and the answer."""
 
 GIVE_UP_AFTER = timedelta(hours=24)
+GIVE_UP_ATTEMPTS = 20  # at the least: time in which nothing was tried does not count against it
+ENDLESS = timedelta(hours=25)  # attempts that neither succeed nor fail are a mistake of ours
 BACKOFF_FIRST_S = 5.0
 BACKOFF_LIMIT_S = 600.0
+ANSWER_LIMIT = 2_000  # characters of what a destination answered
 TURN_S = 5.0  # how soon to look again whether the action before has settled
 LANES = 8  # destinations that are delivered to at the same time
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
 
 
 @dataclass(frozen=True)
 class Deliveries:
-    """`secrets` reads what a reference names; with `anew=True`, not what it has kept."""
+    """`secret` reads what a reference names, or has kept it; `secret_anew` reads it in any case."""
 
     destinations: Mapping[str, Destination]
     ledger: Ledger
@@ -42,31 +50,36 @@ class Deliveries:
     clock: Callable[[], datetime]
     jitter: Callable[[], float] = field(default=random.random)
 
-    def deliver(self, due: Sequence[tuple[str, str]]) -> None:
+    def deliver(self, due: Sequence[tuple[str, str]], *, until: float = math.inf) -> None:
         """Deliver what is due, given as (destination, action key) in the order to go.
 
         Destinations are delivered to side by side, so that none holds up another. One that is
-        busy is left alone for the rest of `due`. What cannot be delivered stays in the ledger.
+        busy is left alone for the rest of `due`. What cannot be delivered stays in the ledger, as
+        does what has not been begun at the monotonic time `until`. Raises nothing.
         """
         lanes: dict[str, list[str]] = {}
         for destination, key in due:
             lanes.setdefault(destination, []).append(key)
         if len(lanes) == 1:
-            self._lane(next(iter(lanes.values())))
+            self._lane(next(iter(lanes.values())), until)
             return
         with ThreadPoolExecutor(max_workers=LANES, thread_name_prefix="delivery") as pool:
-            for done in [pool.submit(self._lane, keys) for keys in lanes.values()]:
+            for done in [pool.submit(self._lane, keys, until) for keys in lanes.values()]:
                 done.result()
 
-    def _lane(self, keys: Iterable[str]) -> None:
+    def _lane(self, keys: Iterable[str], until: float) -> None:
         wait_until: datetime | None = None
         for key in keys:
+            if time.monotonic() >= until:
+                return
             try:
                 wait_until = self._one(key, wait_until) or wait_until
-            except TemporaryFailure as failure:
+            except (TemporaryFailure, Mistake) as failure:
                 # what is claimed becomes due again when its lease has run out
                 log.warning("the ledger does not answer", action=key, reason=str(failure))
                 return
+            except Exception as error:  # noqa: BLE001 - one action shall not hold up those behind it
+                log.bug("an action could not be delivered", error, action=key)
 
     def _one(self, key: str, wait_until: datetime | None) -> datetime | None:
         """Deliver one action. Returns until when its destination is better left alone."""
@@ -74,6 +87,10 @@ class Deliveries:
         work = self.ledger.claim(key, owner=owner, now=self.clock(), lease=LEASE)
         if isinstance(work, Refusal):
             log.debug("action not claimed", action=key, reason=work)
+            return None
+        if work.attempts > GIVE_UP_ATTEMPTS and self.clock() - work.recorded_at >= ENDLESS:
+            reason = f"given up: {work.attempts} attempts came to no end"
+            self._dead_letter(work, owner, reason)
             return None
         action = Action.from_body(work.body)
         if wait_until is not None:
@@ -98,6 +115,11 @@ class Deliveries:
         if destination is None:
             raise PermanentFailure(
                 f"the destination {action.destination} is no longer configured; "
+                f"what it holds under {action.episode_key} is to be dealt with by hand"
+            )
+        if (action.verb is Verb.REFRESH) is not (destination.does is Does.REFRESH):
+            raise PermanentFailure(
+                f"the destination {action.destination} was of another kind when this was decided; "
                 f"what it holds under {action.episode_key} is to be dealt with by hand"
             )
         ready = self._ready(destination, action, self.secret)
@@ -126,8 +148,12 @@ class Deliveries:
         return before is None or before.is_settled
 
     def _delivered(self, work: Work, owner: str, action: Action, handle: Handle) -> None:
-        result = {"outcome": "delivered", "key": handle.key, "url": handle.url}
-        log.info("delivered", **self._about(work, action), url=handle.url or None)
+        result = {
+            "outcome": "delivered",
+            "key": handle.key[:ANSWER_LIMIT],
+            "url": handle.url[:ANSWER_LIMIT],
+        }
+        log.info("delivered", **self._about(work, action), url=result["url"] or None)
         if not self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result):
             log.warning("the lease ran out before it was settled", **self._about(work, action))
 
@@ -135,8 +161,10 @@ class Deliveries:
         self, work: Work, owner: str, action: Action, failure: TemporaryFailure
     ) -> datetime | None:
         now = self.clock()
-        if now - work.recorded_at >= GIVE_UP_AFTER:
-            self._refused(work, owner, action, f"given up after {GIVE_UP_AFTER}: {failure}")
+        if now - work.recorded_at >= GIVE_UP_AFTER and work.attempts >= GIVE_UP_ATTEMPTS:
+            self._refused(
+                work, owner, action, f"given up after {work.attempts} attempts: {failure}"
+            )
             return None
         wait_s = max(backoff_s(work.attempts, self.jitter()), failure.retry_after_s or 0.0)
         left_alone_until = now + timedelta(seconds=wait_s)
@@ -158,17 +186,22 @@ class Deliveries:
         return destination is not None and destination.repeatable
 
     def _refused(self, work: Work, owner: str, action: Action, reason: str) -> None:
-        log.error("refused for good", **self._about(work, action), reason=reason)
         attributes = {
-            "content": "action",
             "action": action.key,
             "destination": action.destination,
             "verb": action.verb,
             "episode": action.episode_key,
         }
+        self._dead_letter(work, owner, reason, attributes)
+
+    def _dead_letter(
+        self, work: Work, owner: str, reason: str, attributes: Mapping[str, str] = NOTHING
+    ) -> None:
+        log.error("refused for good", action=work.key, reason=reason)
         result: dict[str, Any] = {"outcome": "refused", "reason": reason}
+        told = {"content": "action", "action": work.key, **attributes}
         try:
-            self.dead_letters.leave(encode(work.body), attributes, reason)
+            self.dead_letters.leave(encode(work.body), told, reason)
         except TemporaryFailure as failure:
             due_at = self.clock() + timedelta(seconds=backoff_s(work.attempts, self.jitter()))
             self._later(work, owner, due_at, f"{reason}; not among the dead letters: {failure}")

@@ -1,6 +1,7 @@
 """Diagnosis: which nodes failed and why, apart from what was skipped because of them."""
 
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -74,27 +75,30 @@ def _consequences(failed: Iterable[Result], skipped: Iterable[Result]) -> Mappin
     failed, it is skipped if both depend on the same node. Nodes whose dependencies are not known
     belong to none, unless only one node failed.
     """
-    failed, waiting = list(failed), list(skipped)
+    failed, skipped = list(failed), list(skipped)
     if len(failed) == 1:
-        return {failed[0].unique_id: [result.name for result in waiting]}
-    blamed: dict[str, list[str]] = {}
-    causes_of = {result.unique_id: result.unique_id for result in failed}
+        return {failed[0].unique_id: [result.name for result in skipped]}
+    causes = {result.unique_id: result.unique_id for result in failed}
     for test in failed:
         if test.kind in ("test", "unit_test"):
             for tested in test.depends_on:
-                causes_of.setdefault(tested, test.unique_id)
-    while True:
-        left = []
-        for result in waiting:
-            cause = next((causes_of[on] for on in result.depends_on if on in causes_of), None)
-            if cause is None:
-                left.append(result)
-            else:
-                causes_of.setdefault(result.unique_id, cause)
+                causes.setdefault(tested, test.unique_id)
+    below: dict[str, list[Result]] = {}
+    for result in skipped:
+        for above in result.depends_on:
+            below.setdefault(above, []).append(result)
+    explained: set[str] = set()
+    blamed: dict[str, list[str]] = {}
+    # breadth first, from the causes down: the nearest cause is blamed
+    queue = deque(causes.items())
+    while queue:
+        above, cause = queue.popleft()
+        for result in below.get(above, ()):
+            if result.unique_id not in explained:
+                explained.add(result.unique_id)
                 blamed.setdefault(cause, []).append(result.name)
-        if len(left) == len(waiting):
-            return blamed
-        waiting = left
+                queue.append((result.unique_id, cause))
+    return blamed
 
 
 def _from_steps(steps: Iterable[Step]) -> str:

@@ -1,31 +1,58 @@
 """Messages: what is told about a run, in no vendor's words and bounded in size."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
 from shared.event import RunEvent
 from subscriber.actions import Message, Node
 from subscriber.diagnosis import Cause, Diagnosis
 from subscriber.run import Answer
 
-NODES_LIMIT = 100  # told of one run; the rest is counted
-SKIPPED_LIMIT = 20  # names of skipped nodes told with their cause
-NODE_TEXT_LIMIT = 20_000  # characters of one node's error
-TEXT_LIMIT_BYTES = 500_000  # of all errors together: a message is kept in the ledger
+SIZE_LIMIT_BYTES = 600_000  # of a message as the ledger keeps it: JSON in ASCII
 HEADLINE_NODES = 5
+TEXT_LIMIT = 20_000  # characters of one error, or of the end of a log
 _LINE_LIMIT = 300
+_WORD_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class _Detail:
+    """How much is told of one run; the rest is counted."""
+
+    nodes: int
+    text: int
+    """Characters of each node's error."""
+    skipped: int
+    """Names of skipped nodes with each node."""
+
+
+_DETAILS = (
+    _Detail(nodes=100, text=TEXT_LIMIT, skipped=20),
+    _Detail(nodes=100, text=4_000, skipped=20),
+    _Detail(nodes=100, text=1_000, skipped=5),
+    _Detail(nodes=50, text=300, skipped=0),
+    _Detail(nodes=10, text=300, skipped=0),
+)
+NODES_LIMIT = _DETAILS[0].nodes
 
 
 def failed(event: RunEvent, answer: Answer, diagnosis: Diagnosis, link: str) -> Message:
-    """What is told when a run failed: the nodes, or else why they are not known. Pure."""
-    nodes = _nodes(diagnosis)
-    return Message(
+    """What is told when a run failed: the nodes, or else why they are not known. Pure.
+
+    In as much detail as fits SIZE_LIMIT_BYTES.
+    """
+    bare = Message(
         headline=f"{_job(event)} failed{_in(event)}: {_what(diagnosis)}",
         source=_source(event),
         text=_text(diagnosis),
-        nodes=nodes,
-        more_nodes=len(diagnosis.causes) - len(nodes),
         skipped=diagnosis.skipped,
         link=link,
         facts=_facts(event, answer),
     )
+    detailed = (_detailed(bare, diagnosis.causes, detail) for detail in _DETAILS)
+    fitting = (told for told in detailed if len(json.dumps(asdict(told))) <= SIZE_LIMIT_BYTES)
+    return next(fitting, replace(bare, more_nodes=len(diagnosis.causes)))
 
 
 def recovered(event: RunEvent, link: str) -> Message:
@@ -48,16 +75,24 @@ def succeeded(event: RunEvent, link: str) -> Message:
     )
 
 
+def _detailed(bare: Message, causes: Sequence[Cause], detail: _Detail) -> Message:
+    shown = causes[: detail.nodes]
+    nodes = tuple(_node(cause, detail) for cause in shown)
+    return replace(bare, nodes=nodes, more_nodes=len(causes) - len(shown))
+
+
 def _job(event: RunEvent) -> str:
-    return event.job_name or f"dbt job {event.job_id}"
+    return _shortened(event.job_name, _LINE_LIMIT) or f"dbt job {event.job_id}"
 
 
 def _in(event: RunEvent) -> str:
-    return f" in {event.environment_name}" if event.environment_name else ""
+    environment = _shortened(event.environment_name, _LINE_LIMIT)
+    return f" in {environment}" if environment else ""
 
 
 def _source(event: RunEvent) -> str:
-    return " / ".join(filter(None, [event.project_name, event.environment_name, _job(event)]))
+    names = (event.project_name, event.environment_name, _job(event))
+    return " / ".join(_shortened(name, _LINE_LIMIT) for name in names if name)
 
 
 def _what(diagnosis: Diagnosis) -> str:
@@ -66,8 +101,11 @@ def _what(diagnosis: Diagnosis) -> str:
         return _said(diagnosis.text) or "the failed nodes are not known"
     if len(causes) == 1:
         cause = causes[0]
-        return f"{cause.result.kind} {cause.result.name}{_colon(_line(cause))}{_skipped(diagnosis)}"
-    names = ", ".join(cause.result.name for cause in causes[:HEADLINE_NODES])
+        named = _shortened(f"{cause.result.kind} {cause.result.name}", _LINE_LIMIT)
+        return f"{named}{_colon(_line(cause))}{_skipped(diagnosis)}"
+    names = ", ".join(
+        _shortened(cause.result.name, _WORD_LIMIT) for cause in causes[:HEADLINE_NODES]
+    )
     more = f" and {len(causes) - HEADLINE_NODES} more" if len(causes) > HEADLINE_NODES else ""
     return f"{len(causes)} nodes ({names}{more}){_skipped(diagnosis)}"
 
@@ -97,36 +135,27 @@ def _skipped(diagnosis: Diagnosis) -> str:
 
 
 def _text(diagnosis: Diagnosis) -> str:
-    said = _shortened(diagnosis.text, NODE_TEXT_LIMIT)
-    missing = [f"Not all is known: {note}." for note in diagnosis.notes]
+    said = _shortened(diagnosis.text, TEXT_LIMIT)
+    missing = [f"Not all is known: {_shortened(note, _LINE_LIMIT)}." for note in diagnosis.notes]
     return "\n".join(filter(None, [said, *missing]))
 
 
-def _nodes(diagnosis: Diagnosis) -> tuple[Node, ...]:
-    left = TEXT_LIMIT_BYTES
-    nodes = []
-    for cause in diagnosis.causes[:NODES_LIMIT]:
-        # a code point takes four bytes at the most
-        message = _shortened(cause.message, min(NODE_TEXT_LIMIT, left // 4))
-        left -= len(message.encode())
-        nodes.append(_node(cause, message))
-    return tuple(nodes)
-
-
-def _node(cause: Cause, message: str) -> Node:
-    more = len(cause.skipped) - SKIPPED_LIMIT
+def _node(cause: Cause, detail: _Detail) -> Node:
     result = cause.result
+    skipped = [_shortened(name, _WORD_LIMIT) for name in cause.skipped[: detail.skipped]]
+    if more := len(cause.skipped) - len(skipped):
+        skipped.append(f"and {more} more" if skipped else f"{more} nodes")
     return Node(
         unique_id=_shortened(result.unique_id, _LINE_LIMIT),
         name=_shortened(result.name, _LINE_LIMIT),
-        kind=result.kind,
-        status=result.said,
-        message=message,
+        kind=_shortened(result.kind, _WORD_LIMIT),
+        status=_shortened(result.said, _WORD_LIMIT),
+        message=_shortened(cause.message, detail.text),
         path=_shortened(cause.path, _LINE_LIMIT),
-        group=_shortened(result.group, _LINE_LIMIT),
-        owner=_shortened(result.owner, _LINE_LIMIT),
-        tags=tuple(_shortened(tag, 100) for tag in result.tags[:20]),
-        skipped=(*cause.skipped[:SKIPPED_LIMIT], *([f"and {more} more"] if more > 0 else [])),
+        group=_shortened(result.group, _WORD_LIMIT),
+        owner=_shortened(result.owner, _WORD_LIMIT),
+        tags=tuple(_shortened(tag, _WORD_LIMIT) for tag in result.tags[:10]),
+        skipped=tuple(skipped),
     )
 
 
@@ -148,6 +177,4 @@ def _facts(event: RunEvent, answer: Answer) -> dict[str, str]:
 
 
 def _shortened(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    return text[: limit - 1] + "…" if limit > 0 else ""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -6,12 +6,13 @@ keep URLs, headers and bodies out of errors.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
@@ -22,9 +23,10 @@ from subscriber import sessions
 from subscriber.sessions import NoAuth
 
 CONNECT_TIMEOUT_S = 3.05
-READ_TIMEOUT_S = 10.0
-WHOLE_ANSWER_S = 15.0  # an answer that dribbles is given up after this
+READ_TIMEOUT_S = 8.0
+WHOLE_ANSWER_S = 10.0  # an answer that dribbles is given up after this
 ANSWER_LIMIT_BYTES = 1_000_000
+REDIRECTS = 3  # followed at the most, where any are
 RETRY_AFTER_LIMIT_S = 3_600.0
 
 TOO_MANY_S = 30.0  # PagerDuty's advice after a 429 that does not say when to come back
@@ -55,7 +57,7 @@ class UnknownOutcome(Busy):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """A 2xx answer. `content` is what its body holds as JSON, None if it is no JSON."""
 
     status: int
@@ -93,7 +95,7 @@ class Outbound:
         basic: tuple[str, str] | None = None,
         repeatable: bool = True,
         answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
-    ) -> Answer:
+    ) -> Reply:
         """POST `body` as JSON (bytes are sent as they are). Redirects are refused."""
         sent = body if isinstance(body, bytes) else encode(body)
         return self._request(
@@ -114,7 +116,7 @@ class Outbound:
         params: Mapping[str, str] | None = None,
         follow_redirects: bool = False,
         answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
-    ) -> Answer:
+    ) -> Reply:
         """GET `url`. A redirect, if followed, takes no Authorization to another host."""
         return self._request(
             "GET",
@@ -124,7 +126,7 @@ class Outbound:
             auth=NoAuth(),
             repeatable=True,
             limit=answer_limit_bytes,
-            redirects=follow_redirects,
+            redirects=REDIRECTS if follow_redirects else 0,
         )
 
     def _request(
@@ -138,11 +140,12 @@ class Outbound:
         limit: int,
         params: Mapping[str, str] | None = None,
         data: bytes | None = None,
-        redirects: bool = False,
-    ) -> Answer:
+        redirects: int = 0,
+    ) -> Reply:
         host = urlsplit(url).hostname or "?"
-        try:
-            with self._sessions[repeatable].request(
+        with (
+            self._failures(host),
+            self._sessions[repeatable].request(
                 method,
                 url,
                 params=params,
@@ -150,10 +153,30 @@ class Outbound:
                 headers=headers,
                 auth=auth,
                 timeout=(CONNECT_TIMEOUT_S, self.read_timeout_s),
-                allow_redirects=redirects,
+                allow_redirects=False,
                 stream=True,
-            ) as response:
+            ) as response,
+        ):
+            if not (redirects and response.is_redirect):
                 return self._judged(host, response, limit)
+            onward = urljoin(url, response.headers["Location"])
+        if not _is_same_origin(url, onward):
+            headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
+        return self._request(
+            method,
+            onward,
+            headers=headers,
+            auth=auth,
+            repeatable=repeatable,
+            limit=limit,
+            redirects=redirects - 1,
+        )
+
+    @contextmanager
+    def _failures(self, host: str) -> Iterator[None]:
+        """Raise what requests raises within as a failure of ours, that names nothing but `host`."""
+        try:
+            yield
         except requests.exceptions.ProxyError:
             raise Busy(f"{host} could not be reached through the proxy") from None
         except requests.ConnectTimeout:
@@ -171,13 +194,11 @@ class Outbound:
                     f"{host} did not answer in {self.read_timeout_s:g} s"
                 ) from None
             raise UnknownOutcome(f"{host} broke the connection") from None
-        except requests.TooManyRedirects:
-            raise PermanentFailure(f"{host} redirects without end") from None
         except (requests.RequestException, UnicodeError, ValueError) as error:
             # not the error's text: it may hold the URL, and that a credential
             raise PermanentFailure(f"{host}: {type(error).__name__}, nothing was sent") from None
 
-    def _judged(self, host: str, response: requests.Response, limit: int) -> Answer:
+    def _judged(self, host: str, response: requests.Response, limit: int) -> Reply:
         status = response.status_code
         if status in _LATER:
             wait_s = retry_after_s(response.headers.get("Retry-After"), self.clock())
@@ -189,9 +210,9 @@ class Outbound:
         if not 200 <= status < 300:
             raise Refused(f"{host} answered {status}", status)
         try:
-            return Answer(status, _json(self._read(host, response, limit)))
+            return Reply(status, _json(self._read(host, response, limit)))
         except DecodeError:
-            return Answer(status, None)
+            return Reply(status, None)
         except ReadTimeoutError:
             raise UnknownOutcome(f"{host} did not answer in {self.read_timeout_s:g} s") from None
         except HTTPError:
@@ -215,6 +236,11 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _is_same_origin(url: str, other: str) -> bool:
+    one, two = urlsplit(url), urlsplit(other)
+    return (one.scheme, one.hostname, one.port) == (two.scheme, two.hostname, two.port)
 
 
 def encode(body: object) -> bytes:

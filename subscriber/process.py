@@ -8,16 +8,16 @@ from datetime import datetime
 
 from shared import event as events
 from shared import log
-from shared.errors import PermanentFailure, TemporaryFailure
-from shared.event import Content, UnreadableEvent
+from shared.errors import Mistake, PermanentFailure, TemporaryFailure
+from shared.event import Content
 from subscriber.dead_letters import DeadLetters
 from subscriber.decisions import Decisions, event_key
 from subscriber.deliveries import Deliveries
 from subscriber.ledger.contract import Kind, Ledger, Work
 from subscriber.push import Delivered
 
-TICK_LIMIT = 200  # pieces of work taken up at once; the next tick takes the next
-TICK_S = 45.0  # no further event is taken up after this; the next tick is a minute later
+TICK_PAGE = 50  # pieces of work taken up at a time: each may hold almost a megabyte
+TICK_S = 45.0  # nothing further is taken up after this; the next tick is a minute later
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Processor:
     def take(self, delivered: Delivered) -> None:
         """Return once Pub/Sub may forget the message.
 
-        Raises TemporaryFailure if it could not even be recorded: then it must come again.
+        Raises TemporaryFailure or Mistake if it could not even be recorded: then it must come
+        again. Whatever fails after that is due again on a tick.
         """
         if delivered.attributes.get("content") == Content.TICK:
             self.tick()
@@ -60,30 +61,46 @@ class Processor:
     def tick(self) -> None:
         """Take up what is due: retries, leases that ran out, metadata that was not there yet."""
         until = time.monotonic() + TICK_S
-        try:
-            due = self.ledger.due(self.clock(), TICK_LIMIT)
-        except TemporaryFailure as failure:
-            log.warning("the ledger does not answer a tick", reason=str(failure))
-            return
-        log.debug("tick", due=len(due))
+        seen: set[str] = set()
+        while time.monotonic() < until:
+            try:
+                page = self.ledger.due(self.clock(), TICK_PAGE)
+            except (TemporaryFailure, Mistake) as failure:
+                log.warning("the ledger does not answer a tick", reason=str(failure))
+                return
+            due = [work for work in page if work.key not in seen]
+            if not due:
+                return
+            seen.update(work.key for work in due)
+            log.debug("tick", due=len(due))
+            self._take_up_all(due, until)
+
+    def _take_up_all(self, due: Sequence[Work], until: float) -> None:
         # neither slow destinations nor a slow dbt Cloud shall hold up the other
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tick") as pool:
-            delivering = pool.submit(self.deliveries.deliver, _actions(due))
+            actions = [
+                (str(work.body["destination"]), work.key)
+                for work in due
+                if work.kind is Kind.ACTION
+            ]
+            delivering = pool.submit(self.deliveries.deliver, actions, until=until)
             for work in due:
                 if work.kind is Kind.EVENT and time.monotonic() < until:
                     self._take_up(work.key)
             delivering.result()
 
     def _take_up(self, key: str) -> None:
+        """Decide on a recorded event and deliver what follows. Raises nothing: it is recorded."""
         try:
             actions = self.decisions.on(key)
-        except TemporaryFailure as failure:
-            # recorded it is: due again when its lease has run out
+        except (TemporaryFailure, Mistake) as failure:
             log.warning("the ledger does not answer", event=key, reason=str(failure))
+        except Exception as error:  # noqa: BLE001 - one event shall not hold up those behind it
+            log.bug("an event could not be decided on", error, event=key)
         else:
             self.deliveries.deliver([(action.destination, action.key) for action in actions])
 
-    def _leave(self, delivered: Delivered, reason: UnreadableEvent | PermanentFailure) -> None:
+    def _leave(self, delivered: Delivered, reason: PermanentFailure) -> None:
         """Dead-letter what can never be decided on, once, and record that it came."""
         key = f"unreadable/{events.event_id(delivered.data)}"
         if self.ledger.work(key) is not None:
@@ -98,7 +115,3 @@ class Processor:
         now = self.clock()
         body = {"message_id": delivered.id, "size_bytes": len(delivered.data)}
         self.ledger.record(Work(key, Kind.EVENT, body, recorded_at=now, due_at=None, result=result))
-
-
-def _actions(due: Sequence[Work]) -> list[tuple[str, str]]:
-    return [(str(work.body["destination"]), work.key) for work in due if work.kind is Kind.ACTION]

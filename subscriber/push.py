@@ -27,7 +27,6 @@ class Delivered:
     id: str
     data: bytes
     attributes: Mapping[str, str] = field(default_factory=dict)
-    subscription: str = ""
     attempt: int = 0
 
 
@@ -56,7 +55,6 @@ def read(body: bytes, content_type: str) -> Delivered:
             for name, value in (attributes if isinstance(attributes, dict) else {}).items()
             if isinstance(value, str)
         },
-        subscription=_text(push, "subscription"),
         attempt=attempt if type(attempt) is int else 0,
     )
 

@@ -1,7 +1,6 @@
 """Rules: when an event looks so, then these destinations."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -93,21 +92,13 @@ class Rule(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A destination that an event calls for, with the rules that name it, in their order."""
-
-    destination: str
-    rules: tuple[str, ...]
-
-
 def asked(
     event: RunEvent, outcome: Outcome, trigger: str, rules: Iterable[Rule]
-) -> tuple[Asked, ...]:
-    """The destinations that `event` calls for; each once, whichever rules name it. Pure."""
+) -> Mapping[str, Sequence[str]]:
+    """The destinations that `event` calls for, each with the rules that name it. Pure."""
     by_destination: dict[str, list[str]] = {}
     for rule in rules:
         if rule.when.matches(event, outcome, trigger):
             for destination in rule.then:
                 by_destination.setdefault(destination, []).append(rule.name)
-    return tuple(Asked(name, tuple(found)) for name, found in by_destination.items())
+    return by_destination

@@ -20,16 +20,6 @@ class _NotWhenToldToWait(Retry):
         return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
 
 
-class _Session(requests.Session):
-    """A session whose redirects take no credentials along, and find none in a .netrc file."""
-
-    def rebuild_auth(
-        self, prepared_request: requests.PreparedRequest, response: requests.Response
-    ) -> None:
-        if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
-            prepared_request.headers.pop("Authorization", None)
-
-
 class NoAuth(AuthBase):
     """Keeps credentials of a .netrc file out of our requests."""
 
@@ -61,7 +51,7 @@ def made() -> Mapping[bool, requests.Session]:
 def _session(*, repeatable: bool) -> requests.Session:
     # what urllib3 warns of when it tries again holds the URL's path, and that may be a secret
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    session = _Session()
+    session = requests.Session()
     adapter = HTTPAdapter(max_retries=_again(repeatable=repeatable), pool_maxsize=32)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

@@ -30,7 +30,7 @@ class Received:
     """What fake destinations received, and how they shall fail before."""
 
     actions: list[Action] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
 
     def verbs(self) -> list[str]:
         return [f"{action.verb} {action.episode_key}" for action in self.actions]

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.errors import Failure, TemporaryFailure
 from subscriber.dbt_cloud.results import details, from_row
-from subscriber.outbound import Answer, Outbound, Refused
+from subscriber.outbound import Outbound, Refused, Reply
 from subscriber.run import Result
 
 PAGE_ROWS = 100  # the most that a job's lists give at once
@@ -124,7 +124,7 @@ class Discovery:
         job = data.get("job") if isinstance(data, dict) else None
         return job if isinstance(job, dict) else None
 
-    def _asked(self, query: str, variables: dict[str, Any]) -> Answer:
+    def _asked(self, query: str, variables: dict[str, Any]) -> Reply:
         try:
             return self.outbound.post_json(
                 self.endpoint,

@@ -72,7 +72,7 @@ def details(row: Mapping[str, Any]) -> dict[str, Any]:
 def _age(row: Mapping[str, Any]) -> str:
     """How old a source's data was and how old it may be; freshness has no message of its own."""
     age_s = row.get("max_loaded_at_time_ago_in_s")
-    if isinstance(age_s, bool) or not isinstance(age_s, int | float):
+    if isinstance(age_s, bool) or not isinstance(age_s, int | float) or not 0 <= age_s < 1e12:
         return ""
     criteria = row.get("criteria")
     allowed = (

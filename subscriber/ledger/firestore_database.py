@@ -15,7 +15,7 @@ from google.api_core import exceptions
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.cloud.firestore import DELETE_FIELD, Client, FieldFilter, LastUpdateOption
 
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
@@ -145,6 +145,8 @@ class Database:
             raise Mistake(
                 f"{name}: the database must be in Native mode, and its field due_at indexed"
             ) from None
+        except (RefreshError, TransportError) as error:
+            raise TemporaryFailure(f"Firestore: {type(error).__name__}") from None
         except GoogleAuthError:
             raise Mistake(
                 f"{name}: there are no Google credentials here; name a service account, or "

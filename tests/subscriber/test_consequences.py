@@ -42,7 +42,7 @@ def test_a_failure_opens_an_alert_and_is_remembered() -> None:
     assert follows.state == JobState(
         100, {"oncall": Episode("afterrun/1/job/7/100", "100", 100, action.key)}
     )
-    assert follows.reasons == {"oncall": "the run failed"}
+    assert follows.reasons == {"oncall": "the run failed (rule: failures page)"}
 
 
 def test_a_recovery_closes_that_alert_after_it_was_opened_and_forgets_it() -> None:
@@ -62,7 +62,7 @@ def test_a_further_failure_is_remembered_but_not_told() -> None:
 
     assert follows.actions == ()
     assert follows.state == JobState(100, {"oncall": replace(OPEN, latest_run=100)})
-    assert follows.reasons == {"oncall": "the alert is open already"}
+    assert follows.reasons == {"oncall": "the alert is open already (rule: failures page)"}
 
 
 def test_the_same_event_again_changes_nothing() -> None:

@@ -163,3 +163,15 @@ def test_ten_thousand_nodes_are_diagnosed_in_one_go():
 
     assert len(found.causes) == 1_000
     assert all(len(cause.skipped) == 9 for cause in found.causes)
+
+
+def test_a_chain_of_ten_thousand_skipped_nodes_in_any_order_is_diagnosed_in_one_go():
+    chain = [skipped(f"model.s.k{n}", f"model.s.k{n - 1}") for n in range(10_000, 1, -1)]
+
+    found = explained(
+        a_result("model.s.k1"),
+        a_result("model.s.other"),
+        *chain,
+    )
+
+    assert len(found["k1"]) == 9_999

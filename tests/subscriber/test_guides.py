@@ -24,7 +24,7 @@ ALL = TOKEN | PAGERDUTY | MODE
 
 
 def called(found: Configuration, outcome: Outcome, trigger: str = "scheduled") -> list[str]:
-    return [each.destination for each in asked(an_event(), outcome, trigger, found.rules)]
+    return list(asked(an_event(), outcome, trigger, found.rules))
 
 
 def mistake(environ: dict[str, str]) -> str:

@@ -2,11 +2,15 @@
 
 import json
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from subscriber import message
+from subscriber.actions import Message
 from subscriber.diagnosis import diagnose
-from subscriber.message import NODES_LIMIT
+from subscriber.message import SIZE_LIMIT_BYTES
 from subscriber.run import Answer, Result, RunDetails, Status, Step
-from tests.builders import a_result, an_event
+from tests.builders import a_result, an_action, an_event
 
 
 def told(*results: Result, run: RunDetails | None = None, notes: tuple[str, ...] = ()):
@@ -75,10 +79,34 @@ def test_five_thousand_characters_of_an_error_are_kept_whole():
 def test_a_message_about_a_thousand_huge_errors_fits_the_ledger():
     found = told(*(a_result(f"model.shop.m{n}", message="🧨" * 50_000) for n in range(1_000)))
 
-    assert len(found.nodes) == NODES_LIMIT
-    assert found.more_nodes == 900
-    whole = json.dumps([vars(node) for node in found.nodes], ensure_ascii=False)
-    assert len(whole.encode()) < 800_000
+    assert found.nodes
+    assert len(found.nodes) + found.more_nodes == 1_000
+    assert as_kept(found) <= SIZE_LIMIT_BYTES
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.text(max_size=2_000),
+    st.integers(1, 300),
+    st.sampled_from(["é", "🧨", '"', "\\", "x", "\ud800"]),
+)
+def test_whatever_dbt_says_the_message_fits_the_ledger(text, count, repeated):
+    names = [f"{repeated * 40}.{repeated * 400}.{n}" for n in range(count)]
+    skipped = [Result(name, Status.SKIPPED, "skipped") for name in names]
+
+    found = told(
+        *(a_result(name, said=repeated * 400, message=text + repeated * 5_000) for name in names),
+        *skipped,
+        notes=(repeated * 10_000,),
+    )
+
+    assert as_kept(found) <= SIZE_LIMIT_BYTES
+    assert len(found.nodes) + found.more_nodes == count
+
+
+def as_kept(message: Message) -> int:
+    """Its size in the ledger."""
+    return len(json.dumps(an_action(message=message).body()))
 
 
 def test_the_facts_name_the_run_and_leave_out_what_is_not_known():

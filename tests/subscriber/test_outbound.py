@@ -27,10 +27,10 @@ from lab.serve import serve
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber.outbound import (
     RETRY_AFTER_LIMIT_S,
-    Answer,
     Busy,
     Outbound,
     Refused,
+    Reply,
     UnknownOutcome,
     encode,
     retry_after_s,
@@ -157,7 +157,7 @@ def test_a_good_answer_is_read_as_json(peer: Peer) -> None:
 
 @pytest.mark.parametrize("path", [(), ("missing",), ("a", "b", "c"), ("list", "0"), ("number",)])
 def test_a_text_that_an_answer_does_not_hold_is_empty(path: tuple[str, ...]) -> None:
-    answer = Answer(200, {"a": {"b": "text"}, "list": ["x"], "number": 7})
+    answer = Reply(200, {"a": {"b": "text"}, "list": ["x"], "number": 7})
 
     assert answer.text(*path) == ""
 
@@ -166,13 +166,13 @@ def test_a_text_that_an_answer_does_not_hold_is_empty(path: tuple[str, ...]) -> 
 def test_a_good_answer_that_is_no_json_is_still_good(peer: Peer, body: bytes) -> None:
     peer.answer = lambda: Response(body)
 
-    assert Outbound().post_json(peer.url, {}) == Answer(200, None)
+    assert Outbound().post_json(peer.url, {}) == Reply(200, None)
 
 
 def test_a_good_answer_whose_compression_is_broken_is_still_good(peer: Peer) -> None:
     peer.answer = lambda: Response(b"no gzip", headers={"Content-Encoding": "gzip"})
 
-    assert Outbound().post_json(peer.url, {}) == Answer(200, None)
+    assert Outbound().post_json(peer.url, {}) == Reply(200, None)
 
 
 def test_bytes_are_sent_as_they_are(peer: Peer) -> None:
@@ -431,7 +431,7 @@ def test_credentials_of_a_netrc_file_are_used_nowhere(
 def test_an_answer_may_be_as_large_as_the_limit(*, peer: Peer, size: int, fits: bool) -> None:
     peer.answer = lambda: Response(b" " * (size - 2) + b"{}")
 
-    def get() -> Answer:
+    def get() -> Reply:
         return Outbound().get_json(peer.url, answer_limit_bytes=1_000)
 
     if fits:

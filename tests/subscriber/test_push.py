@@ -29,7 +29,6 @@ def test_a_raw_push_is_the_message_with_what_pubsub_says_of_it() -> None:
         id="2070443601311540",
         data=a_body(),
         attributes={"content": "event"},
-        subscription="projects/p/subscriptions/s",
         attempt=5,
     )
 

@@ -26,7 +26,7 @@ from lab.serve import serve
 from shared.errors import TemporaryFailure
 from shared.settings import is_loopback
 from subscriber import certificates
-from subscriber.push_auth import REFETCH_S, Certificates, NotOurs, Off, Platform, Verify
+from subscriber.push_auth import FAILED_S, REFETCH_S, Certificates, NotOurs, Off, Platform, Verify
 
 AUDIENCE = "https://afterrun-subscriber.example.run.app"
 ACCOUNT = "push@acme.iam.gserviceaccount.com"

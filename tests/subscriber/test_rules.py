@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from subscriber.rules import Alert, Asked, Rule, When, asked
+from subscriber.rules import Alert, Rule, When, asked
 from subscriber.run import Outcome
 from tests.builders import an_event
 
@@ -86,12 +86,12 @@ def test_a_destination_is_called_for_once_whichever_rules_name_it() -> None:
         a_rule("first", ("oncall", "data")), a_rule("second", ("oncall",)), a_rule("no", job=8)
     )
 
-    assert called == (Asked("oncall", ("first", "second")), Asked("data", ("first",)))
+    assert called == {"oncall": ["first", "second"], "data": ["first"]}
 
 
 def test_an_event_that_no_rule_matches_calls_for_nothing() -> None:
-    assert calls_for() == ()
-    assert calls_for(a_rule(job=8)) == ()
+    assert calls_for() == {}
+    assert calls_for(a_rule(job=8)) == {}
 
 
 @pytest.mark.parametrize(
