@@ -5,22 +5,24 @@
 
 PYTHON ?= python3
 VENV := .venv
+# made anew when the pins change, and when another Python is asked for
+READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test lock
 
-run: $(VENV)/.ready
+run: $(READY)
 	@$(VENV)/bin/python -m lab $(ARGS)
 
-test: $(VENV)/.ready
+test: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.cloudbuild cloudbuild.yaml
 	$(VENV)/bin/pytest $(ARGS)
 
-$(VENV)/.ready: requirements-dev.txt
+$(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Afterrun needs Python 3.11 to 3.13; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
 	@echo "Installing into $(VENV) (once, about a minute) ..."
 	@rm -rf $(VENV)

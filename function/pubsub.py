@@ -24,6 +24,13 @@ from shared.settings import GoogleProject, topic_path
 SEND_LIMIT_S = 4.5
 SCOPE = "https://www.googleapis.com/auth/pubsub"
 
+# without these, a connection that was refused for a minute is tried again only after another
+CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+
 _Message = PubsubMessage.pb()
 _Request = PublishRequest.pb()
 
@@ -117,7 +124,7 @@ class PubSubTopic:
         # threads: to find out project and credentials may mean to ask the metadata server
         self._name = await asyncio.to_thread(topic_path, self._name, self._project)
         if self._host is not None:
-            channel = grpc.aio.insecure_channel(self._host)
+            channel = grpc.aio.insecure_channel(self._host, options=CHANNEL_OPTIONS)
             return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=channel))
         try:
             credentials, _ = await asyncio.to_thread(google.auth.default, scopes=[SCOPE])
@@ -126,4 +133,7 @@ class PubSubTopic:
                 "there are no Google credentials here: run as a service account, "
                 "or set GOOGLE_APPLICATION_CREDENTIALS"
             ) from None
-        return PublisherAsyncClient(credentials=credentials)
+        channel = PublisherGrpcAsyncIOTransport.create_channel(
+            credentials=credentials, options=CHANNEL_OPTIONS
+        )
+        return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=channel))

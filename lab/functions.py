@@ -85,8 +85,11 @@ def _started(
         reader.start()
         try:
             _wait_until_healthy(function)
-        except NotStarted:
+        except BaseException as failure:
+            # Ctrl-C too: nothing that was started is left behind
             _stop(function.process)
+            if not isinstance(failure, NotStarted):
+                raise
             reader.join(STOP_LIMIT_S)
             # somebody may have taken the port between our look and its start
             if attempt < _PORT_TRIES and any("in use" in line for line in function.lines):

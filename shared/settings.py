@@ -60,6 +60,8 @@ def check_url(url: str) -> str:
         raise Mistake("this is not a URL; it holds white space")
     if parts.scheme not in ("http", "https") or not host:
         raise Mistake("this is not a URL; it begins with https://")
+    if parts.query or parts.fragment:
+        raise Mistake("paths are added to this URL; it has no query and no fragment")
     if parts.username or parts.password:
         raise Mistake("a URL holds no credentials here; they go where secrets are asked for")
     if parts.scheme == "http" and not is_loopback(host):

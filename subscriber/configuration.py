@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeInt,
     SecretStr,
     ValidationError,
     field_validator,
@@ -56,7 +57,7 @@ class DbtCloudSettings(BaseModel):
 
     host: str = "cloud.getdbt.com"
     token: SecretStr
-    accounts: tuple[int, ...] = ()
+    accounts: tuple[NonNegativeInt, ...] = ()
     base_url: str | None = None
     metadata_url: str | None = None
 

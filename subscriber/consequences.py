@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.event import RunEvent
-from subscriber import message
+from subscriber import message, run
 from subscriber.actions import Action, Message, Verb
 from subscriber.configuration import Configuration
 from subscriber.destination import Does
@@ -39,7 +39,7 @@ def consequences(
     `answer` is what dbt Cloud said, empty where nothing that follows needs it.
     """
     link = _link(configuration, event, answer)
-    trigger = answer.run.trigger if answer.run else ""
+    trigger = (answer.run.trigger if answer.run else "") or run.trigger(event)
     called = asked(event, ended, trigger, configuration.rules)
     run_id = int(event.run_id)
     left = dict(state.episodes)

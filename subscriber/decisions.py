@@ -15,6 +15,7 @@ from subscriber.actions import Action
 from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
+from subscriber.deliveries import is_refused
 from subscriber.episodes import JobState
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Subject, Work
 from subscriber.run import Answer, Outcome, Status, outcome
@@ -82,7 +83,8 @@ class Decisions:
         for _ in range(CONTENDED):
             now = self.clock()
             before = self.ledger.subject(episodes.job_key(event.account_id, event.job_id))
-            state = JobState.from_body(before.body)
+            kept = JobState.from_body(before.body)
+            state = kept.without(self._never_opened(kept))
             if not self._concerns(event, state):
                 reason = "no rule and no open alert concerns it"
                 return self._settle(work, owner, event, ended, reason)
@@ -95,11 +97,19 @@ class Decisions:
                 # that took a while: others may have decided on the job
                 continue
             follows = consequences(self.configuration, event, ended, answer or Answer(), state, now)
-            if follows.state == state and not follows.actions:
+            if follows.state == kept and not follows.actions:
                 return self._settled(work, owner, event, ended, follows)
             if self._written(before, follows, now):
                 return self._settled(work, owner, event, ended, follows)
         raise TemporaryFailure("others decide on this job all the time")
+
+    def _never_opened(self, state: JobState) -> set[str]:
+        """Destinations that refused for good to open the alert: the next failure tries anew."""
+        opened = {
+            name: self.ledger.work(episode.latest_action)
+            for name, episode in state.episodes.items()
+        }
+        return {name for name, work in opened.items() if work and is_refused(work)}
 
     def _concerns(self, event: RunEvent, state: JobState) -> bool:
         rules = self.configuration.rules

@@ -32,6 +32,7 @@ ANSWER_LIMIT = 2_000  # characters of what a destination answered
 TURN_S = 5.0  # how soon to look again whether the action before has settled
 LANES = 8  # destinations that are delivered to at the same time
 
+REFUSED = "refused"  # the outcome of an action that is given up for good
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
@@ -198,7 +199,7 @@ class Deliveries:
         self, work: Work, owner: str, reason: str, attributes: Mapping[str, str] = NOTHING
     ) -> None:
         log.error("refused for good", action=work.key, reason=reason)
-        result: dict[str, Any] = {"outcome": "refused", "reason": reason}
+        result: dict[str, Any] = {"outcome": REFUSED, "reason": reason}
         told = {"content": "action", "action": work.key, **attributes}
         try:
             self.dead_letters.leave(encode(work.body), told, reason)
@@ -226,6 +227,11 @@ class Deliveries:
             "run": action.message.facts.get("run_id"),
             "attempt": work.attempts,
         }
+
+
+def is_refused(work: Work) -> bool:
+    """Whether this action was given up for good: it has not happened, and will not."""
+    return work.is_settled and work.result.get("outcome") == REFUSED
 
 
 def backoff_s(attempts: int, jitter: float) -> float:

@@ -10,8 +10,8 @@
 | any  | cancelled, unknown, started | nothing |
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from subscriber.actions import Verb
@@ -44,6 +44,11 @@ class JobState:
         """The state that the ledger keeps as `body`; an empty one is a job never seen."""
         episodes = {name: Episode(**kept) for name, kept in body.get("episodes", {}).items()}
         return cls(int(body.get("newest_run", 0)), episodes)
+
+    def without(self, destinations: Collection[str]) -> "JobState":
+        """The same job, with no open episode at these destinations."""
+        left = {name: kept for name, kept in self.episodes.items() if name not in destinations}
+        return replace(self, episodes=left)
 
     def body(self) -> dict[str, Any]:
         """As the ledger keeps it."""

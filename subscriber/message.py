@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from shared.event import RunEvent
 from subscriber.actions import Message, Node
-from subscriber.diagnosis import Cause, Diagnosis
+from subscriber.diagnosis import Cause, Diagnosis, clean
 from subscriber.run import Answer
 
 SIZE_LIMIT_BYTES = 600_000  # of a message as the ledger keeps it: JSON in ASCII
@@ -82,7 +82,7 @@ def _detailed(bare: Message, causes: Sequence[Cause], detail: _Detail) -> Messag
 
 
 def _job(event: RunEvent) -> str:
-    return _shortened(event.job_name, _LINE_LIMIT) or f"dbt job {event.job_id}"
+    return _shortened(" ".join(event.job_name.split()), _LINE_LIMIT) or f"dbt job {event.job_id}"
 
 
 def _in(event: RunEvent) -> str:
@@ -177,4 +177,5 @@ def _facts(event: RunEvent, answer: Answer) -> dict[str, str]:
 
 
 def _shortened(text: str, limit: int) -> str:
+    text = clean(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -102,8 +102,9 @@ class Processor:
 
     def _leave(self, delivered: Delivered, reason: PermanentFailure) -> None:
         """Dead-letter what can never be decided on, once, and record that it came."""
-        key = f"unreadable/{events.event_id(delivered.data)}"
+        key = f"unreadable/{delivered.id or events.event_id(delivered.data)}"
         if self.ledger.work(key) is not None:
+            log.info("unreadable message known already", message_id=delivered.id)
             return
         result = {"outcome": "unreadable", "reason": str(reason)}
         try:

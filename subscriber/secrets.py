@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from shared.errors import Failure
 from shared.secret_refs import SecretRef
 
 KEPT_S = 300.0
@@ -33,3 +34,12 @@ class Secrets:
         with self._lock:
             self._kept[ref] = (self.clock(), value)
         return value
+
+    def renew(self, ref: SecretRef) -> bool:
+        """Read it anew after it was refused; whether it is another one now."""
+        with self._lock:
+            kept = self._kept.get(ref)
+        try:
+            return kept is not None and self.anew(ref) != kept[1]
+        except Failure:
+            return False

@@ -1,5 +1,6 @@
 """The subscriber's settings: the environment, and the configuration file that it names."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ DEFAULT_FILE = "afterrun.yaml"
 DEFAULT_DEAD_LETTERS = "dbt-cloud-events-dead-letters"
 DEFAULT_LEDGER = "sqlite:./afterrun.db"
 FILE_LIMIT_BYTES = 1_000_000
+
+_FIRESTORE = re.compile(r"[A-Za-z0-9:._-]{1,63}/[A-Za-z0-9()_-]{0,63}")
 
 PushMode = Literal["platform", "verify", "off"]
 
@@ -117,7 +120,7 @@ def _ledger(environ: Mapping[str, str]) -> LedgerSettings:
     if not written:
         raise Mistake("LEDGER: missing; on Cloud Run, set it to firestore:PROJECT/DATABASE")
     kind, _, where = written.partition(":")
-    if kind == "firestore" and where.count("/") == 1 and not where.startswith("/"):
+    if kind == "firestore" and _FIRESTORE.fullmatch(where):
         project, database = where.split("/")
         return LedgerSettings("firestore", f"{project}/{database or '(default)'}")
     if (kind == "sqlite" and where) or kind == "memory":
@@ -126,6 +129,8 @@ def _ledger(environ: Mapping[str, str]) -> LedgerSettings:
                 f"LEDGER: Cloud Run keeps nothing that {kind} holds; "
                 "set it to firestore:PROJECT/DATABASE"
             )
+        if kind == "sqlite" and not Path(where).parent.is_dir():
+            raise Mistake("LEDGER: the folder of this file does not exist; create it")
         return LedgerSettings(cast("Literal['sqlite', 'memory']", kind), where)
     raise Mistake("LEDGER: write sqlite:PATH, firestore:PROJECT/DATABASE or memory:")
 
@@ -135,7 +140,7 @@ def _push(environ: Mapping[str, str]) -> PushSettings:
     account = text(environ, "PUSH_SERVICE_ACCOUNT")
     mode = text(environ, "PUSH_AUTH").lower()
     if not mode:
-        if audience:
+        if audience or account:
             mode = "verify"
         elif is_cloud_run(environ):
             raise Mistake(

@@ -95,9 +95,10 @@ def _dbt_cloud(
     chosen: Settings, secrets: Secrets, ledger: Ledger, clock: Callable[[], datetime]
 ) -> DbtCloud:
     found = chosen.configuration.dbt_cloud
-    token = partial(secrets.value, secret_refs.parse(found.token.get_secret_value()))
+    ref = secret_refs.parse(found.token.get_secret_value())
+    token = partial(secrets.value, ref)
     # shorter than a destination's: an alert waits for the diagnosis, not the other way round
-    outbound = Outbound(read_timeout_s=6.0, whole_answer_s=30.0)
+    outbound = Outbound(read_timeout_s=4.0, whole_answer_s=30.0)
     endpoint = hosts.discovery_endpoint(found.metadata_url or hosts.metadata_url(found.host))
     return DbtCloud(
         admin=Admin(found.base_url or hosts.admin_url(found.host), token, outbound),
@@ -105,6 +106,7 @@ def _dbt_cloud(
         ledger=ledger,
         accounts=frozenset(str(account) for account in found.accounts),
         clock=clock,
+        renew_token=partial(secrets.renew, ref),
     )
 
 

@@ -239,8 +239,13 @@ def test_a_build_cannot_change_who_may_call() -> None:
     assert not any("allow-unauthenticated" in name or "invoker" in name for name in given)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_ready_when_its_health_says_so(service: str) -> None:
-    probe = dict(flags_of(service))["--startup-probe"]
+def test_the_subscriber_is_ready_when_its_health_says_so() -> None:
+    probe = dict(flags_of("deploy subscriber"))["--startup-probe"]
 
     assert probe.startswith("httpGet.path=/health,")
+
+
+def test_the_receiver_can_be_deployed_before_its_secret_is_known() -> None:
+    probe = dict(flags_of("deploy receiver"))["--startup-probe"]
+
+    assert probe.startswith("tcpSocket.port=8080,")

@@ -4,10 +4,12 @@ Source: https://docs.getdbt.com/dbt-cloud/api-v2
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from shared.errors import TemporaryFailure
 from subscriber.dbt_cloud.results import from_artifact
 from subscriber.outbound import Outbound, Refused
 from subscriber.run import Result, RunDetails, Step
@@ -16,6 +18,7 @@ RUN_LIMIT_BYTES = 16_000_000  # the logs of all its steps
 ARTIFACT_LIMIT_BYTES = 64_000_000  # ten thousand nodes take some 20 MB
 
 _FAILED = 20
+_FRESHNESS = re.compile(r"\bsource\s+(?:snapshot-)?freshness\b")
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,14 @@ class Admin:
             params={"include_related": json.dumps(["trigger", "job", "run_steps"])},
             answer_limit_bytes=RUN_LIMIT_BYTES,
         )
-        return _details(_object(_object(answer.content).get("data")))
+        run = _object(answer.content).get("data")
+        if not isinstance(run, dict):
+            raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is its URL right?")
+        return _details(run)
 
     def results(self, account_id: str, run_id: str, step: Step) -> tuple[Result, ...] | None:
         """What became of each node that `step` executed; None if it wrote no results."""
-        name = "sources.json" if "freshness" in step.name else "run_results.json"
+        name = "sources.json" if _FRESHNESS.search(step.name) else "run_results.json"
         try:
             answer = self.outbound.get_json(
                 f"{self._runs(account_id)}/{run_id}/artifacts/{name}",

@@ -20,7 +20,8 @@ from subscriber.ledger.contract import Ledger
 from subscriber.outbound import Busy, Refused
 from subscriber.run import Answer, Result, RunDetails, Status
 
-ASKING_S = 20.0  # no new call after this; an alert does not wait longer for its diagnosis
+ASKING_S = 25.0  # paging ends after this: an alert does not wait longer for its diagnosis
+CALL_S = 15.0  # what must be left of it for another question: one may take as long
 COOLDOWN = timedelta(minutes=5)  # what dbt Cloud asks for with a 429
 STEPS_LIMIT = 3  # failed steps whose results are read; a run rarely has more than one
 
@@ -43,6 +44,8 @@ class DbtCloud:
     ledger: Ledger
     accounts: frozenset[str]
     clock: Callable[[], datetime]
+    renew_token: Callable[[], bool] = lambda: False
+    """Reads the token anew after it was refused; says whether it is another one now."""
 
     def about(self, event: RunEvent, *, diagnose: bool) -> Answer:
         """What can be known of the event's run; with `diagnose`, of its failed nodes as well.
@@ -52,7 +55,7 @@ class DbtCloud:
         """
         if self.accounts and event.account_id not in self.accounts:
             return Answer(is_unknown_account=True)
-        asking = _Asking(self.ledger, self.clock)
+        asking = self._asking()
         run = asking.ask(
             self.admin.base_url, lambda: self.admin.run(event.account_id, event.run_id)
         )
@@ -66,14 +69,18 @@ class DbtCloud:
             run=run,
             results=results,
             notes=tuple(asking.notes),
-            is_final=bool(_failed(results)) or logs or asking.was_down,
+            is_final=bool(_failed(results)) or logs or asking.is_hopeless,
         )
+
+    def _asking(self) -> "_Asking":
+        return _Asking(self.ledger, self.clock, self.renew_token)
 
     def _is_unknown(self, event: RunEvent, asking: "_Asking") -> bool:
         """Whether this is dbt's "Test endpoint", which tells of an account that does not exist."""
-        if self.accounts or asking.refusals != [404]:
+        if self.accounts or not asking.refusals:
             return False
-        aside = _Asking(self.ledger, self.clock)
+        # what it cannot list is no news
+        aside = self._asking()
         seen = aside.ask(self.admin.base_url, self.admin.accounts)
         return bool(seen) and event.account_id not in (seen or ())
 
@@ -93,6 +100,8 @@ class DbtCloud:
             self.discovery.endpoint,
             lambda: self.discovery.results(event.job_id, event.run_id, go_on=asking.has_time),
         )
+        if listed and not asking.has_time():
+            asking.note("dbt Cloud has more nodes than could be listed in time")
         return listed or written
 
     def _written(self, event: RunEvent, run: RunDetails, asking: "_Asking") -> tuple[Result, ...]:
@@ -120,10 +129,16 @@ class _Asking:
 
     ledger: Ledger
     clock: Callable[[], datetime]
+    renew_token: Callable[[], bool]
     until: float = field(default_factory=lambda: time.monotonic() + ASKING_S)
     notes: list[str] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
     was_down: bool = False
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether to ask again soon would not help an alert."""
+        return self.was_down or 401 in self.refusals
 
     def has_time(self) -> bool:
         return time.monotonic() < self.until
@@ -132,28 +147,33 @@ class _Asking:
         """What `call` returns; None, and a note, if that cannot be had now."""
         host = urlsplit(url).hostname or url
         try:
-            if not self.has_time():
+            if time.monotonic() > self.until - CALL_S:
                 raise TemporaryFailure(f"{host} was not asked: dbt Cloud answers too slowly")
             until = self.ledger.cooldown(host)
             if until is not None and until > self.clock():
                 raise TemporaryFailure(f"{host} was not asked: it wants a pause after a 429")
-            return call()
+            try:
+                return call()
+            except Refused as refused:
+                if refused.status != 401 or not self.renew_token():
+                    raise
+                return call()
         except Busy as busy:
             self.was_down = True
             if busy.status == 429:
                 pause = max(COOLDOWN, timedelta(seconds=busy.retry_after_s or 0))
                 self.ledger.cool_down(host, self.clock() + pause)
-            self._note(str(busy))
+            self.note(str(busy))
         except TemporaryFailure as failure:
             self.was_down = True
-            self._note(str(failure))
+            self.note(str(failure))
         except Refused as refused:
             self.refusals.append(refused.status)
-            self._note(f"{host} {_REFUSALS.get(refused.status, f'answered {refused.status}')}")
+            self.note(f"{host} {_REFUSALS.get(refused.status, f'answered {refused.status}')}")
         except Failure as failure:
-            self._note(f"{host}: {failure}")
+            self.note(f"{host}: {failure}")
         return None
 
-    def _note(self, note: str) -> None:
+    def note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)

@@ -49,7 +49,7 @@ class Discovery:
     ) -> tuple[Result, ...] | None:
         """What became of each node that the run executed; None if there is no metadata of it.
 
-        Pages to the end as long as `go_on()` says so; raises TemporaryFailure when it stops.
+        Pages to the end, or for as long as `go_on()` says so: then it is what was found so far.
         """
         try:
             return self._paged(job_id, run_id, go_on)
@@ -97,8 +97,8 @@ class Discovery:
                 return None
             found += _results(job)
             after = {name: cursor for name in after if (cursor := _next(job.get(name)))}
-            if after and not go_on():
-                raise TemporaryFailure("listing the run's nodes took too long")
+            if not go_on():
+                break
         return tuple(found)
 
     def _job(
@@ -117,11 +117,12 @@ class Discovery:
         )
         variables = {"jobId": job_id, "runId": run_id, **given}
         answer = self._asked(query, variables)
-        content = answer.content if isinstance(answer.content, dict) else {}
-        data = content.get("data")
-        if not isinstance(data, dict) and content.get("errors"):
-            raise QueryRefused("Discovery did not take the query")
+        if not isinstance(answer.content, dict):
+            raise TemporaryFailure("what answered is not Discovery: is its URL right?")
+        data = answer.content.get("data")
         job = data.get("job") if isinstance(data, dict) else None
+        if job is None and answer.content.get("errors"):
+            raise QueryRefused("Discovery answered with an error")
         return job if isinstance(job, dict) else None
 
     def _asked(self, query: str, variables: dict[str, Any]) -> Reply:

@@ -20,6 +20,7 @@ from subscriber.deliveries import (
     BACKOFF_FIRST_S,
     BACKOFF_LIMIT_S,
     GIVE_UP_AFTER,
+    GIVE_UP_ATTEMPTS,
     LEASE,
     Deliveries,
     backoff_s,
@@ -91,9 +92,10 @@ class World:
             jitter=lambda: 1.0,
         )
 
-    def record(self, action: Action) -> tuple[str, str]:
+    def record(self, action: Action, attempts: int = 0) -> tuple[str, str]:
         now = self.clock()
-        self.ledger.record(Work(action.key, Kind.ACTION, action.body(), now, now))
+        work = Work(action.key, Kind.ACTION, action.body(), now, now, attempts=attempts)
+        self.ledger.record(work)
         return action.destination, action.key
 
     def deliver(self, action: Action | None = None) -> Work:
@@ -364,13 +366,21 @@ def test_what_waits_for_its_turn_or_for_a_busy_destination_costs_no_attempt() ->
     assert [world.work(key).attempts for key in ("first", "second", "third")] == [1, 0, 0]
 
 
-@pytest.mark.parametrize(("age", "given_up"), [(GIVE_UP_AFTER, True), (timedelta(hours=23), False)])
-def test_it_is_given_up_after_a_day_and_not_before(
+@pytest.mark.parametrize(
+    ("age", "attempts", "given_up"),
+    [
+        (GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, True),
+        (GIVE_UP_AFTER, GIVE_UP_ATTEMPTS - 1, False),
+        (timedelta(hours=23), 1_000, False),
+    ],
+)
+def test_it_is_given_up_after_a_day_of_attempts_and_not_before(
     age: timedelta,
+    attempts: int,
     given_up: bool,  # noqa: FBT001 - a table
 ) -> None:
     world = World(failures=[TemporaryFailure("busy")])
-    due = world.record(an_action())
+    due = world.record(an_action(), attempts=attempts - 1)
     world.clock.passes(age.total_seconds())
 
     world.deliveries().deliver([due])

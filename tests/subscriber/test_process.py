@@ -607,3 +607,33 @@ def test_an_act_that_is_absorbed_if_repeated_is_repeated_soon():
     story.ticks(after_s=6)
 
     assert len(story.alerts.actions) == 1
+
+
+def test_an_alert_that_was_refused_for_good_is_opened_anew_by_the_next_failure():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [PermanentFailure("Invalid routing key")]
+    story.comes(a_body(event_id="wev_1", run_id=100))
+
+    story.comes(a_body(event_id="wev_2", run_id=101))
+    story.comes(a_good_body(event_id="wev_3", run_id=102))
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/101", "close afterrun/1/job/7/101"]
+
+
+def test_an_alert_that_was_refused_for_good_needs_no_close():
+    story = Story(rules=(PAGE,))
+    story.alerts.failures = [PermanentFailure("Invalid routing key")]
+    story.comes(a_body(event_id="wev_1", run_id=100))
+
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    assert story.alerts.verbs() == []
+
+
+def test_two_different_messages_with_the_same_data_are_two_dead_letters():
+    story = Story()
+
+    story.processor.take(a_message(b"", "1", only="this"))
+    story.processor.take(a_message(b"", "2", only="that"))
+
+    assert [attributes["only"] for _, attributes, _ in story.dead_letters.left] == ["this", "that"]

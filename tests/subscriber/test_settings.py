@@ -109,7 +109,7 @@ def test_an_emulator_that_is_no_host_and_port_is_a_mistake(name: str) -> None:
     ("written", "kind", "where"),
     [
         ("sqlite:./afterrun.db", "sqlite", "./afterrun.db"),
-        ("sqlite:/data/a:b.db", "sqlite", "/data/a:b.db"),
+        ("sqlite:./a:b.db", "sqlite", "./a:b.db"),
         ("firestore:acme/afterrun", "firestore", "acme/afterrun"),
         ("firestore:acme/(default)", "firestore", "acme/(default)"),
         ("firestore:acme/", "firestore", "acme/(default)"),

@@ -1,12 +1,13 @@
 """Asking dbt Cloud, over loopback, in all the ways it may answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from lab.dbt_cloud import samples
 from lab.dbt_cloud.cloud import DbtCloud as Cloud
 from lab.dbt_cloud.cloud import Served
 from lab.dbt_cloud.readiness import Readiness
@@ -30,16 +31,26 @@ def cloud() -> Cloud:
 class Asker:
     """Asks about runs of the lab's dbt Cloud as the subscriber does."""
 
-    def __init__(self, served: Served, token: str, accounts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        served: Served,
+        token: str,
+        accounts: frozenset[str],
+        read: Callable[[], str] | None = None,
+        renew: Callable[[], bool] = lambda: False,
+        read_timeout_s: float = 2.0,
+    ) -> None:
         self.clock = Clock()
         self.ledger = MemoryLedger()
-        outbound = Outbound(read_timeout_s=2.0)
+        outbound = Outbound(read_timeout_s=read_timeout_s)
+        shown = read or (lambda: token)
         self._dbt_cloud = DbtCloud(
-            admin=Admin(served.base_url, lambda: token, outbound),
-            discovery=Discovery(f"{served.metadata_url}/graphql", lambda: token, outbound),
+            admin=Admin(served.base_url, shown, outbound),
+            discovery=Discovery(f"{served.metadata_url}/graphql", shown, outbound),
             ledger=self.ledger,
             accounts=accounts,
             clock=self.clock,
+            renew_token=renew,
         )
 
     def about(self, event: RunEvent, *, diagnose: bool = True) -> Answer:
@@ -48,11 +59,16 @@ class Asker:
 
 @contextmanager
 def asking(
-    cloud: Cloud, *, metadata_only: bool = False, token: str = "", accounts: tuple[str, ...] = ()
+    cloud: Cloud,
+    *,
+    metadata_only: bool = False,
+    token: str = "",
+    accounts: tuple[str, ...] = (),
+    read_timeout_s: float = 2.0,
 ) -> Iterator[Asker]:
     with cloud.running() as served:
         chosen = token or (served.metadata_only_token if metadata_only else served.token)
-        yield Asker(served, chosen, frozenset(accounts))
+        yield Asker(served, chosen, frozenset(accounts), read_timeout_s=read_timeout_s)
 
 
 def the_event(cloud: Cloud, run: Run) -> RunEvent:
@@ -259,3 +275,78 @@ def test_a_metadata_only_token_without_metadata_knows_nothing_yet(cloud):
 
     assert not answer.is_final
     assert not answer.is_unknown_account
+
+
+@pytest.mark.parametrize("refusal", [401, 403, 404])
+def test_a_test_event_is_known_by_its_account_however_the_run_is_refused(cloud, refusal):
+    run = cloud.run(sample="model_error")
+    elsewhere = replace(the_event(cloud, run), account_id="1", run_id="2")
+    cloud.admin_faults.next(Fault("answer", refusal, path="/runs/"))
+
+    with asking(cloud) as asker:
+        answer = asker.about(elsewhere)
+
+    assert answer.is_unknown_account
+
+
+def test_a_token_that_was_rotated_is_read_anew_when_it_is_refused(cloud):
+    run = cloud.run(sample="model_error")
+    with cloud.running() as served:
+        token = ["the former one"]
+
+        def renew() -> bool:
+            token[0] = served.token
+            return True
+
+        asker = Asker(served, "", frozenset(), lambda: token[0], renew)
+        answer = asker.about(the_event(cloud, run))
+
+    assert failed(answer) == ["orders"]
+    assert answer.notes == ()
+
+
+def test_a_token_that_is_refused_does_not_hold_an_alert_back(cloud):
+    run = cloud.run(sample="model_error")
+
+    with asking(cloud, token="wrong") as asker:
+        assert asker.about(the_event(cloud, run)).is_final
+
+
+def test_a_page_in_place_of_the_api_is_said_to_be_one(cloud):
+    run = cloud.run(sample="model_error")
+    page = Fault("answer", 200, {"Content-Type": "text/html"}, "sign in here")
+    cloud.admin_faults.always(page)
+    cloud.discovery_faults.always(page)
+
+    with asking(cloud) as asker:
+        answer = asker.about(the_event(cloud, run))
+
+    assert len(answer.notes) == 2
+    assert all("is its URL right?" in note for note in answer.notes)
+    assert answer.is_final
+
+
+def test_only_a_step_that_checks_freshness_has_its_results_elsewhere(cloud):
+    built = samples.load("model_error")
+    steps = [
+        replace(step, command=step.command.replace("dbt build", "dbt build -s tag:freshness"))
+        for step in built.steps
+    ]
+    run = cloud.run(sample=replace(built, steps=tuple(steps)))
+    cloud.discovery_faults.always(Fault("answer", 503))
+
+    with asking(cloud) as asker:
+        answer = asker.about(the_event(cloud, run))
+
+    assert failed(answer) == ["orders"]
+
+
+def test_a_dbt_cloud_that_hangs_is_not_waited_for_long(cloud):
+    run = cloud.run(sample="model_error")
+    cloud.admin_faults.always(Fault("slow", seconds=3_600))
+
+    with asking(cloud, read_timeout_s=0.1) as asker:
+        answer = asker.about(the_event(cloud, run))
+
+    assert failed(answer) == ["orders"]
+    assert any("did not answer" in note for note in answer.notes)

@@ -13,7 +13,12 @@ from starlette.routing import Route
 
 from lab.serve import serve
 from shared.errors import TemporaryFailure
-from subscriber.dbt_cloud.discovery import NODES_A_QUERY, PAGE_ROWS, Discovery
+from subscriber.dbt_cloud.discovery import (
+    NODES_A_QUERY,
+    PAGE_ROWS,
+    Discovery,
+    QueryRefused,
+)
 from subscriber.outbound import Outbound
 from subscriber.run import Status
 from tests.builders import a_result
@@ -63,12 +68,12 @@ def test_lists_are_paged_to_the_end(count):
     assert len({result.unique_id for result in results}) == len(results) == count
 
 
-def test_paging_stops_when_there_is_no_time_left():
-    with (
-        discovery(pages_of({"models": models(500)})) as asked,
-        pytest.raises(TemporaryFailure, match="took too long"),
-    ):
-        asked.results("7", "100", go_on=lambda: False)
+def test_paging_stops_when_there_is_no_time_left_and_keeps_what_was_found():
+    with discovery(pages_of({"models": models(500)})) as asked:
+        results = asked.results("7", "100", go_on=lambda: False)
+
+    assert results is not None
+    assert len(results) == PAGE_ROWS
 
 
 def test_nodes_that_were_not_executed_are_no_results():
@@ -105,19 +110,22 @@ def test_a_test_is_judged_by_its_state_and_then_by_its_flags(row, status):
     assert result.status is status
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"data": None},
-        {"data": {"job": None}},
-        {"data": {"job": None}, "errors": [{"message": "no such job"}]},
-        [],
-        "text",
-    ],
-)
+@pytest.mark.parametrize("answer", [{"data": None}, {"data": {"job": None}}, {}])
 def test_an_answer_without_a_job_is_no_metadata(answer):
     with discovery(lambda _: answer) as asked:
         assert asked.results("7", "100", go_on=lambda: True) is None
+
+
+def test_an_answer_with_nothing_but_errors_is_one():
+    refusal = {"data": {"job": None}, "errors": [{"message": "no such job"}]}
+    with discovery(lambda _: refusal) as asked, pytest.raises(QueryRefused):
+        asked.results("7", "100", go_on=lambda: True)
+
+
+@pytest.mark.parametrize("answer", [[], "text", None])
+def test_what_answers_something_else_is_not_discovery(answer):
+    with discovery(lambda _: answer) as asked, pytest.raises(TemporaryFailure, match="not Disc"):
+        asked.results("7", "100", go_on=lambda: True)
 
 
 @pytest.mark.parametrize(
