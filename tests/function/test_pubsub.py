@@ -16,6 +16,7 @@ from function.webhook import Message, message
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from shared.settings import GoogleProject
 from tests.builders import NOW, a_body
+from tests.function.door import Door, in_front_of
 from tests.function.scripted import Answering, publishing
 from tests.function.served import Topic, free_port
 
@@ -142,3 +143,19 @@ def test_it_is_ready_once_it_is_connected(topic: Topic):
 def test_it_is_not_ready_while_nobody_listens():
     with pytest.raises(TemporaryFailure, match="no connection"):
         run(a_topic(f"127.0.0.1:{free_port()}").ready(0.05))
+
+
+def test_after_an_outage_the_next_event_is_stored(topic: Topic):
+    async def meet(door: Door) -> list[str]:
+        client = a_topic(door.host)
+        # each takes all the time there is: the library's pauses between connections grow meanwhile
+        for _ in range(4):
+            with pytest.raises(TemporaryFailure):
+                await client.send(messages())
+        door.is_open.set()
+        return await client.send(messages())
+
+    with in_front_of(topic.server.host) as door:
+        ids = run(meet(door))
+
+    assert len(ids) == 1
