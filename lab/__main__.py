@@ -1,6 +1,7 @@
 """`make run`: the main job, here and offline, with every other side played by the lab."""
 
 import contextlib
+import json
 import signal
 import sys
 import threading
@@ -28,8 +29,9 @@ def main(*, stay: bool) -> None:
     account; everything listens on 127.0.0.1 and is gone afterwards.
     """
     console = show.console()
-    # whoever ends us otherwise shall not leave the functions behind
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # however we are ended, the functions shall not be left behind
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(_play(console, stay=stay))
     except NotStarted as failure:
@@ -54,20 +56,19 @@ def _play(console: Console, *, stay: bool) -> int:
 
 
 def _stay(console: Console, here: World) -> None:
+    cloud = here.stand_ins.cloud
+    # a failure that has not been told yet, to be posted by hand
+    event = cloud.webhooks.event(cloud.run(sample="failing_test"), "job.run.completed")
     console.print()
     console.print(
-        "All of it stays up until Ctrl-C. Post a dbt Cloud event, signed with", style="bold"
+        f"""[bold]All of it stays up until Ctrl-C.[/] Post a dbt Cloud event, signed with the secret
+{WEBHOOK_SECRET}, to {here.receiver.url}, for example:
+"""
     )
-    console.print(f"the secret {WEBHOOK_SECRET}, to {here.receiver.url}, for example:")
-    console.print()
     console.print(
-        f"""  BODY='{{"accountId": {here.stand_ins.cloud.account_id}, "eventId": "wev_mine",
-    "eventType": "job.run.completed", "data": {{"jobId": "{here.stand_ins.cloud.job.id}",
-    "jobName": "Nightly build", "runId": "{next(iter(here.stand_ins.cloud.runs)) + 10**9}",
-    "environmentName": "Production", "runStatus": "Errored",
-    "runStatusCode": 20}}}}'
-  curl {here.receiver.url} -d "$BODY" -H "Authorization: $(printf %s "$BODY" |
-    openssl dgst -sha256 -hmac {WEBHOOK_SECRET} -r | cut -d' ' -f1)"
+        f"""BODY='{_in_lines(event.body)}'
+SIGNATURE=$(printf %s "$BODY" | openssl dgst -sha256 -hmac {WEBHOOK_SECRET} -r)
+curl {here.receiver.url} -d "$BODY" -H "Authorization: ${{SIGNATURE%% *}}"
 """,
         markup=False,
         soft_wrap=True,
@@ -75,6 +76,16 @@ def _stay(console: Console, here: World) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     console.print("Stopped.")
+
+
+def _in_lines(body: bytes) -> str:
+    """The same JSON in short lines, to be read and pasted."""
+    told = json.loads(body)
+    data = told.pop("data")
+    lines = [f'"{key}": {json.dumps(value)},' for key, value in told.items()]
+    lines.append('"data": {')
+    lines += [f'  "{key}": {json.dumps(value)},' for key, value in data.items()]
+    return "{" + "\n  ".join(lines).removesuffix(",") + "}}"
 
 
 if __name__ == "__main__":

@@ -48,6 +48,15 @@ class When(BaseModel):
             raise ValueError("this is empty; leave the key out for everything")
         return value
 
+    @field_validator("account")
+    @classmethod
+    def _is_an_id(cls, value: Patterns | None) -> Patterns | None:
+        if value is not None and not all(
+            each.removeprefix("!").isdigit() for each in value.written
+        ):
+            raise ValueError("an account has no name in an event; write its id")
+        return value
+
     def could_match(self, event: RunEvent) -> bool:
         """Whether everything matches that the event itself tells, its outcome left aside."""
         return (

@@ -72,12 +72,17 @@ def read(environ: Mapping[str, str]) -> Settings:
 
     Raises Mistake, which names the variable, or file and line, and the fix; it repeats no value.
     """
+    push = _push(environ)
+    found = _configuration(environ)
+    if push.mode == "platform" and not is_cloud_run(environ):
+        unsafe = "PUSH_AUTH=platform: outside Cloud Run nobody has verified the push token"
+        found = replace(found, warnings=(*found.warnings, unsafe))
     return Settings(
-        configuration=_configuration(environ),
+        configuration=found,
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
         dead_letter_topic=topic(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS),
         ledger=_ledger(environ),
-        push=_push(environ),
+        push=push,
         secret_manager_host=secret_manager_host(environ),
         firestore_host=emulator_host(environ, "FIRESTORE_EMULATOR_HOST"),
         is_emulated=emulator_host(environ, "PUBSUB_EMULATOR_HOST") is not None,
