@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -49,7 +49,8 @@ class Deliveries:
     secret: Callable[[SecretRef], str]
     secret_anew: Callable[[SecretRef], str]
     clock: Callable[[], datetime]
-    jitter: Callable[[], float] = field(default=random.random)
+    jitter: Callable[[], float] = random.random
+    monotonic: Callable[[], float] = time.monotonic
 
     def deliver(self, due: Sequence[tuple[str, str]], *, until: float = math.inf) -> None:
         """Deliver what is due, given as (destination, action key) in the order to go.
@@ -71,7 +72,7 @@ class Deliveries:
     def _lane(self, keys: Iterable[str], until: float) -> None:
         wait_until: datetime | None = None
         for key in keys:
-            if time.monotonic() >= until:
+            if self.monotonic() >= until:
                 return
             try:
                 wait_until = self._one(key, wait_until) or wait_until

@@ -29,6 +29,7 @@ class Processor:
     deliveries: Deliveries
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
+    monotonic: Callable[[], float] = time.monotonic
 
     def take(self, delivered: Delivered) -> None:
         """Return once Pub/Sub may forget the message.
@@ -60,9 +61,9 @@ class Processor:
 
     def tick(self) -> None:
         """Take up what is due: retries, leases that ran out, metadata that was not there yet."""
-        until = time.monotonic() + TICK_S
+        until = self.monotonic() + TICK_S
         seen: set[str] = set()
-        while time.monotonic() < until:
+        while self.monotonic() < until:
             try:
                 page = self.ledger.due(self.clock(), TICK_PAGE)
             except (TemporaryFailure, Mistake) as failure:
@@ -85,7 +86,7 @@ class Processor:
             ]
             delivering = pool.submit(self.deliveries.deliver, actions, until=until)
             for work in due:
-                if work.kind is Kind.EVENT and time.monotonic() < until:
+                if work.kind is Kind.EVENT and self.monotonic() < until:
                     self._take_up(work.key)
             delivering.result()
 

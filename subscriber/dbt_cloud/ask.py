@@ -46,6 +46,7 @@ class DbtCloud:
     clock: Callable[[], datetime]
     renew_token: Callable[[], bool] = lambda: False
     """Reads the token anew after it was refused; says whether it is another one now."""
+    monotonic: Callable[[], float] = time.monotonic
 
     def about(self, event: RunEvent, *, diagnose: bool) -> Answer:
         """What can be known of the event's run; with `diagnose`, of its failed nodes as well.
@@ -73,7 +74,8 @@ class DbtCloud:
         )
 
     def _asking(self) -> "_Asking":
-        return _Asking(self.ledger, self.clock, self.renew_token)
+        until = self.monotonic() + ASKING_S
+        return _Asking(self.ledger, self.clock, self.renew_token, self.monotonic, until)
 
     def _is_unknown(self, event: RunEvent, asking: "_Asking") -> bool:
         """Whether this is dbt's "Test endpoint", which tells of an account that does not exist."""
@@ -130,7 +132,8 @@ class _Asking:
     ledger: Ledger
     clock: Callable[[], datetime]
     renew_token: Callable[[], bool]
-    until: float = field(default_factory=lambda: time.monotonic() + ASKING_S)
+    monotonic: Callable[[], float]
+    until: float
     notes: list[str] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
     was_down: bool = False
@@ -141,13 +144,13 @@ class _Asking:
         return self.was_down or 401 in self.refusals
 
     def has_time(self) -> bool:
-        return time.monotonic() < self.until
+        return self.monotonic() < self.until
 
     def ask(self, url: str, call: Callable[[], T]) -> T | None:
         """What `call` returns; None, and a note, if that cannot be had now."""
         host = urlsplit(url).hostname or url
         try:
-            if time.monotonic() > self.until - CALL_S:
+            if self.monotonic() > self.until - CALL_S:
                 raise TemporaryFailure(f"{host} was not asked: dbt Cloud answers too slowly")
             until = self.ledger.cooldown(host)
             if until is not None and until > self.clock():

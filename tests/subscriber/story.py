@@ -1,5 +1,6 @@
 """A subscriber put together from fakes, for tests that tell a story."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -36,6 +37,7 @@ class Story:
     alerts: Received = field(default_factory=Received)
     reports: Received = field(default_factory=Received)
     dead_letters: FakeDeadLetters = field(default_factory=FakeDeadLetters)
+    monotonic: Callable[[], float] = lambda: 0.0
 
     def comes(self, body: bytes, **attributes: str) -> None:
         """An event is pushed."""
@@ -67,6 +69,7 @@ class Story:
             secret_anew=str,
             clock=self.clock,
             jitter=lambda: 1.0,
+            monotonic=self.monotonic,
         )
         return Processor(
             ledger=self.ledger,
@@ -76,4 +79,5 @@ class Story:
             deliveries=deliveries,
             dead_letters=self.dead_letters,
             clock=self.clock,
+            monotonic=self.monotonic,
         )

@@ -422,3 +422,8 @@ def test_whatever_fails_an_action_ends_delivered_or_among_the_dead_letters(
     assert world.work(due[1]).is_settled
     delivered = world.work(due[1]).result["outcome"] == "delivered"
     assert delivered is not bool(world.dead_letters.left)
+
+
+def test_the_backoff_is_spread_so_that_not_all_come_back_at_once() -> None:
+    assert backoff_s(1, 0.0) == BACKOFF_FIRST_S / 2
+    assert backoff_s(1, 1.0) == BACKOFF_FIRST_S

@@ -7,6 +7,7 @@ import pytest
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import UnknownOutcome
+from subscriber.process import TICK_PAGE
 from subscriber.run import Answer, RunDetails, Step
 from tests.builders import a_body, a_good_body, a_message, a_result
 from tests.fakes import FakeDbtCloud, FakeReports, UnreachableLedger
@@ -637,3 +638,82 @@ def test_two_different_messages_with_the_same_data_are_two_dead_letters():
     story.processor.take(a_message(b"", "2", only="that"))
 
     assert [attributes["only"] for _, attributes, _ in story.dead_letters.left] == ["this", "that"]
+
+
+def test_an_event_that_somebody_decides_on_is_left_alone_until_the_lease_has_run_out():
+    dbt_cloud = ForgetfulDbtCloud()
+    story = Story(rules=(PAGE,), dbt_cloud=dbt_cloud)
+    story.comes(a_body())
+    dbt_cloud.is_mended_for = {"7"}
+
+    story.ticks(after_s=59)
+    assert story.alerts.actions == []
+    story.ticks(after_s=2)
+
+    assert len(story.alerts.actions) == 1
+
+
+def test_a_close_whose_open_is_no_longer_known_goes_out():
+    story = Story(rules=(PAGE,))
+    story.comes(a_body(event_id="wev_1", run_id=100))
+    later = Story(rules=(PAGE,), alerts=story.alerts)
+    before = later.ledger.subject("1/job/7")
+    later.ledger.decide(before, story.ledger.subject("1/job/7").body, [])
+
+    later.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    assert story.alerts.verbs()[-1] == "close afterrun/1/job/7/100"
+
+
+class Seconds:
+    """Time that passes by itself: so many seconds whenever somebody looks."""
+
+    def __init__(self, each: float) -> None:
+        self.each = each
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.each
+        return self.now
+
+
+def test_a_tick_ends_before_the_next_one_though_more_is_due():
+    ledger, seconds = UnreachableLedger("claim"), Seconds(0)
+    story = Story(rules=(PAGE,), ledger=ledger, monotonic=seconds)
+    for job_id in range(1, 9):
+        story.comes(a_body(event_id=f"wev_{job_id}", job_id=job_id))
+    ledger.unreachable.clear()
+    seconds.each = 10
+
+    story.ticks(after_s=61)
+
+    assert 0 < len(story.alerts.actions) < 8
+
+
+def test_a_tick_takes_up_what_stays_due_only_once():
+    class Counting(UnreachableLedger):
+        looked = 0
+
+        def due(self, now, limit):
+            self.looked += 1
+            return super().due(now, limit)
+
+    ledger = Counting("claim")
+    story = Story(rules=(PAGE,), ledger=ledger, monotonic=Seconds(1))
+    story.comes(a_body())
+
+    story.ticks(after_s=61)
+
+    assert ledger.looked == 2
+
+
+def test_a_tick_takes_up_more_than_fits_a_page():
+    ledger = UnreachableLedger("claim")
+    story = Story(rules=(PAGE,), ledger=ledger)
+    for job_id in range(1, 2 * TICK_PAGE + 2):
+        story.comes(a_body(event_id=f"wev_{job_id}", job_id=job_id))
+    ledger.unreachable.clear()
+
+    story.ticks(after_s=61)
+
+    assert len(story.alerts.actions) == 2 * TICK_PAGE + 1

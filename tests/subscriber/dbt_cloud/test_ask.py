@@ -39,6 +39,7 @@ class Asker:
         read: Callable[[], str] | None = None,
         renew: Callable[[], bool] = lambda: False,
         read_timeout_s: float = 2.0,
+        monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.clock = Clock()
         self.ledger = MemoryLedger()
@@ -51,6 +52,7 @@ class Asker:
             accounts=accounts,
             clock=self.clock,
             renew_token=renew,
+            monotonic=monotonic,
         )
 
     def about(self, event: RunEvent, *, diagnose: bool = True) -> Answer:
@@ -350,3 +352,25 @@ def test_a_dbt_cloud_that_hangs_is_not_waited_for_long(cloud):
 
     assert failed(answer) == ["orders"]
     assert any("did not answer" in note for note in answer.notes)
+
+
+def test_once_dbt_cloud_has_taken_long_nothing_more_is_asked(cloud):
+    run = cloud.run(sample="model_error")
+    looks = iter([0.0, 0.0, *[20.0] * 10])
+
+    with cloud.running() as served:
+        asker = Asker(served, served.token, frozenset(), monotonic=lambda: next(looks))
+        answer = asker.about(the_event(cloud, run))
+
+    assert len(cloud.admin_calls) + len(cloud.discovery_calls) == 1
+    assert any("too slowly" in note for note in answer.notes)
+
+
+def test_a_429_that_asks_for_more_than_five_minutes_gets_it(cloud):
+    run = cloud.run(sample="model_error")
+    cloud.admin_faults.next(Fault("answer", 429, {"Retry-After": "900"}))
+
+    with asking(cloud) as asker:
+        asker.about(the_event(cloud, run))
+
+    assert asker.ledger.cooldown("127.0.0.1") == Clock().now + timedelta(minutes=15)
