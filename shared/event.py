@@ -119,7 +119,10 @@ def _text(fields: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or value == "None":
         return ""
     # a lone surrogate is valid JSON, but no text that can be sent on
-    return value[:TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8").strip()
+    value = value[:TEXT_LIMIT]
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode("utf-8")
+    return value.strip()
 
 
 def _id(fields: Mapping[str, Any], key: str) -> str:
