@@ -160,9 +160,12 @@ def _stop(process: "subprocess.Popen[str]") -> None:
     _signal(process, signal.SIGTERM)
     try:
         process.wait(STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
+    except BaseException as ended:
+        # too slow, or we are told to hurry
         _signal(process, signal.SIGKILL)
         process.wait(STOP_LIMIT_S)
+        if not isinstance(ended, subprocess.TimeoutExpired):
+            raise
     if process.stdout is not None:
         process.stdout.close()
 

@@ -1,0 +1,88 @@
+"""The command behind `make run`: plays the story, shows it, and says what it proved."""
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+
+import click
+from rich.console import Console
+
+from lab import show, story, world
+from lab.functions import NotStarted
+from lab.show import Shown
+from lab.stand_ins import WEBHOOK_SECRET
+from lab.timeline import Timeline
+from lab.world import World
+
+INTERRUPTED = 130  # as a shell reports Ctrl-C
+
+
+@click.command(name="make run")
+@click.option("--stay", is_flag=True, help="Keep everything running afterwards; Ctrl-C ends it.")
+def main(*, stay: bool) -> None:
+    """Play a story with the real receiver and the real subscriber, and show what each side saw.
+
+    A production run fails and pages, the next one recovers, a good run refreshes a report, and
+    forged events are refused. Exits with 0 only if all of that happened. Needs no network and no
+    account; everything listens on 127.0.0.1 and is gone afterwards.
+    """
+    console = show.console()
+    # however we are ended, the functions shall not be left behind
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        sys.exit(_play(console, stay=stay))
+    except NotStarted as failure:
+        console.print(str(failure), style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        sys.exit(INTERRUPTED)
+
+
+def _play(console: Console, *, stay: bool) -> int:
+    shown = Shown(console)
+    console.print("Starting the lab, the receiver and the subscriber ...", style="dim")
+    with world.running(Timeline(show=shown)) as here:
+        proofs = story.play(here, shown.act)
+        shown.act("What was proven")
+        for proof in proofs:
+            shown.proof(proof.what, holds=proof.holds)
+        if stay:
+            _stay(console, here)
+    return 0 if all(proof.holds for proof in proofs) else 1
+
+
+def _stay(console: Console, here: World) -> None:
+    cloud = here.stand_ins.cloud
+    # a failure that has not been told yet, to be posted by hand
+    event = cloud.webhooks.event(cloud.run(sample="failing_test"), "job.run.completed")
+    console.print()
+    console.print(
+        f"""[bold]All of it stays up until Ctrl-C.[/] Post a dbt Cloud event, signed with the secret
+{WEBHOOK_SECRET}, to {here.receiver.url}, for example:
+"""
+    )
+    console.print(
+        f"""BODY='{_in_lines(event.body)}'
+SIGNATURE=$(printf %s "$BODY" | openssl dgst -sha256 -hmac {WEBHOOK_SECRET} -r)
+curl {here.receiver.url} -d "$BODY" -H "Authorization: ${{SIGNATURE%% *}}"
+""",
+        markup=False,
+        soft_wrap=True,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    console.print("Stopped.")
+
+
+def _in_lines(body: bytes) -> str:
+    """The same JSON in short lines, to be read and pasted."""
+    told = json.loads(body)
+    data = told.pop("data")
+    lines = [f'"{key}": {json.dumps(value)},' for key, value in told.items()]
+    lines.append('"data": {')
+    lines += [f'  "{key}": {json.dumps(value)},' for key, value in data.items()]
+    return "{" + "\n  ".join(lines).removesuffix(",") + "}}"
