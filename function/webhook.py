@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared import event as events
+from shared.attributes import cut
 from shared.event import Content, RunEvent, UnreadableEvent
-
-ATTRIBUTE_LIMIT_BYTES = 1024  # of UTF-8
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,6 @@ def message(body: bytes, received_at: datetime) -> Message:
         attributes = {"event_id": events.event_id(body), "content": Content.UNREADABLE.value}
     attributes["received_at"] = received_at.isoformat(timespec="milliseconds")
     return Message(body, attributes)
-
-
-def cut(text: str) -> str:
-    """`text`, or as many of its first characters as an attribute can hold."""
-    if len(text) * 4 <= ATTRIBUTE_LIMIT_BYTES:
-        return text
-    return text.encode()[:ATTRIBUTE_LIMIT_BYTES].decode(errors="ignore")
 
 
 def _attributes(event: RunEvent) -> dict[str, str]:

@@ -51,8 +51,6 @@ class RunEvent:
     status: str = ""
     status_code: int | None = None
     status_message: str = ""
-    reason: str = ""
-    """Why the run began, in dbt Cloud's words; may hold somebody's e-mail address."""
     finished_at: datetime | None = None
 
 
@@ -94,7 +92,6 @@ def read(body: bytes) -> RunEvent:
         status=_text(data, "runStatus"),
         status_code=_code(data, "runStatusCode"),
         status_message=_text(data, "runStatusMessage"),
-        reason=_text(data, "runReason"),
         finished_at=_time(data, "runFinishedAt") or _time(data, "runErroredAt"),
     )
 

@@ -1,11 +1,11 @@
 """Consequences: a job's new state and the actions an event calls for. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.event import RunEvent
-from subscriber import message, run
+from subscriber import message
 from subscriber.actions import Action, Message, Verb
 from subscriber.configuration import Configuration
 from subscriber.destination import Does
@@ -39,7 +39,7 @@ def consequences(
     `answer` is what dbt Cloud said, empty where nothing that follows needs it.
     """
     link = _link(configuration, event, answer)
-    trigger = (answer.run.trigger if answer.run else "") or run.trigger(event)
+    trigger = answer.run.trigger if answer.run else ""
     called = asked(event, ended, trigger, configuration.rules)
     run_id = int(event.run_id)
     left = dict(state.episodes)
@@ -80,12 +80,7 @@ def _seen(left: Mapping[str, Episode], ended: Outcome, run_id: int) -> Mapping[s
     if ended is not Outcome.FAILED:
         return left
     return {
-        name: Episode(
-            episode.key,
-            episode.opening_run,
-            max(episode.latest_run, run_id),
-            episode.latest_action,
-        )
+        name: replace(episode, latest_run=max(episode.latest_run, run_id))
         for name, episode in left.items()
     }
 

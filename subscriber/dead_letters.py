@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from shared.attributes import cut
 from shared.errors import PermanentFailure, TemporaryFailure
 
 PUBLISH_TIMEOUT_S = 5.0
 ATTRIBUTES_LIMIT = 90  # Pub/Sub takes 100; ours come on top of those a message had
 NAME_LIMIT_BYTES = 256
-VALUE_LIMIT_BYTES = 1_024
 
 # Pub/Sub adds these by itself, and takes no message that brings a name with `goog`
 _ADDED_BY_PUBSUB = ("CloudPubSubDeadLetter", "goog")
@@ -92,15 +92,8 @@ class _Publisher:
 def marked(attributes: Mapping[str, str], reason: str) -> dict[str, str]:
     """`attributes` within Pub/Sub's limits, with the reason; not those that Pub/Sub added."""
     kept = {
-        cut_bytes(name, NAME_LIMIT_BYTES): cut_bytes(value, VALUE_LIMIT_BYTES)
+        cut(name, NAME_LIMIT_BYTES): cut(value)
         for name, value in attributes.items()
         if name and name != "reason" and not name.startswith(_ADDED_BY_PUBSUB)
     }
-    return dict(list(kept.items())[:ATTRIBUTES_LIMIT]) | {
-        "reason": cut_bytes(reason, VALUE_LIMIT_BYTES)
-    }
-
-
-def cut_bytes(text: str, limit: int) -> str:
-    """`text` cut to `limit` bytes of UTF-8, between two characters."""
-    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+    return dict(list(kept.items())[:ATTRIBUTES_LIMIT]) | {"reason": cut(reason)}

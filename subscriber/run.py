@@ -1,6 +1,5 @@
 """The run itself: how it ended, and what dbt Cloud answered about it."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,20 +38,6 @@ def outcome(event: RunEvent) -> Outcome:
     if event.status_code is not None:
         return _BY_CODE.get(event.status_code, Outcome.UNKNOWN)
     return _BY_TEXT.get(event.status.casefold(), Outcome.UNKNOWN)
-
-
-_REQUEST = re.compile(r"\b(?:pull|merge)[ -]requests?\b|\bPR #?\d+", re.IGNORECASE)
-_MERGED = re.compile(r"\bmerged?\b(?![ -]request)", re.IGNORECASE)
-
-
-def trigger(event: RunEvent) -> str:
-    """What started the run, as far as its reason tells: for where the Admin API does not.
-
-    The words are not documented, so only what tests a change is told apart: `ci` and `merge`.
-    """
-    if _MERGED.search(event.reason):
-        return "merge"
-    return "ci" if _REQUEST.search(event.reason) else ""
 
 
 @dataclass(frozen=True)

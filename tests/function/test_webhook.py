@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function.webhook import ATTRIBUTE_LIMIT_BYTES, cut, message
+from function.webhook import message
+from shared.attributes import VALUE_LIMIT_BYTES, cut
 from tests.builders import NOW, a_body
 
 JSON = st.recursive(
@@ -89,7 +90,7 @@ def test_a_status_code_of_thousands_of_digits_does_not_exceed_the_limit():
 
     published = message(body, NOW)
 
-    assert len(published.attributes.get("status_code", "")) <= ATTRIBUTE_LIMIT_BYTES
+    assert len(published.attributes.get("status_code", "")) <= VALUE_LIMIT_BYTES
 
 
 @given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
@@ -130,8 +131,8 @@ def test_cutting_keeps_whole_characters_and_as_many_as_fit(text: str):
 
     size_bytes = len(kept.encode())
     assert (text * 3).startswith(kept)
-    assert size_bytes <= ATTRIBUTE_LIMIT_BYTES
-    assert kept == text * 3 or size_bytes > ATTRIBUTE_LIMIT_BYTES - 4
+    assert size_bytes <= VALUE_LIMIT_BYTES
+    assert kept == text * 3 or size_bytes > VALUE_LIMIT_BYTES - 4
 
 
 @given(told=st.dictionaries(st.sampled_from(FIELDS), st.text(max_size=250)))
@@ -147,4 +148,4 @@ def assert_fits(attributes: Any) -> None:
     assert attributes["content"] in ("event", "unreadable")
     for key, value in attributes.items():
         assert isinstance(value, str)
-        assert 0 < len(value.encode()) <= ATTRIBUTE_LIMIT_BYTES, key
+        assert 0 < len(value.encode()) <= VALUE_LIMIT_BYTES, key

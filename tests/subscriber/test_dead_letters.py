@@ -11,8 +11,9 @@ from lab.faults import Fault
 from lab.pubsub import limits
 from lab.pubsub.messages import Content
 from lab.pubsub.server import PubSub
+from shared.attributes import cut
 from shared.errors import PermanentFailure, TemporaryFailure
-from subscriber.dead_letters import ATTRIBUTES_LIMIT, PubsubDeadLetters, cut_bytes, marked
+from subscriber.dead_letters import ATTRIBUTES_LIMIT, PubsubDeadLetters, marked
 from tests.emulators import ON_PUBSUB
 from tests.lab.pubsub.clients import PROJECT, QUICK, Clients
 
@@ -157,7 +158,7 @@ def test_more_attributes_than_pubsub_takes_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "cut"),
+    ("text", "kept"),
     [
         ("x" * 1_024, "x" * 1_024),
         ("x" * 1_025, "x" * 1_024),
@@ -166,9 +167,9 @@ def test_more_attributes_than_pubsub_takes_are_left_out() -> None:
         ("half \ud83d", "half ?"),
     ],
 )
-def test_values_are_cut_by_bytes_and_between_characters(text: str, cut: str) -> None:
-    assert cut_bytes(text, 1_024) == cut
-    assert marked({"a": text}, text) == {"a": cut, "reason": cut}
+def test_values_are_cut_by_bytes_and_between_characters(text: str, kept: str) -> None:
+    assert cut(text) == kept
+    assert marked({"a": text}, text) == {"a": kept, "reason": kept}
 
 
 @given(st.dictionaries(st.text(max_size=300), st.text(max_size=600), max_size=12), st.text())
