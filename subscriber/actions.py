@@ -5,10 +5,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from subscriber.ledger.contract import Kind, Work
+
 
 class Verb(StrEnum):
     OPEN = "open"
+    UPDATE = "update"
+    REMIND = "remind"
     CLOSE = "close"
+    TELL = "tell"
     REFRESH = "refresh"
 
 
@@ -46,6 +51,16 @@ class Message:
     link: str = ""
     facts: dict[str, str] = field(default_factory=dict)
     """What helps to find the run, by name: account, project, environment, job, run, commit."""
+    level: str = "failure"
+    since: str = ""
+    """When the problem was first seen, as an ISO time; empty where nothing is open."""
+    new: tuple[str, ...] = ()
+    still: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    """Names of nodes that are new, still bad, or fixed since it was told last; limited."""
+    causes: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    """A line for each group of nodes that failed with one error, and for each owner; limited."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,12 @@ class Action:
     message: Message
     occurred_at: datetime
     after: str | None = None
+    owner: str = ""
+    """Whose all of it is, if it is one owner's: who may be told in a way of their own."""
+
+    def work(self, now: datetime) -> Work:
+        """As work of the ledger, due now."""
+        return Work(self.key, Kind.ACTION, self.body(), recorded_at=now, due_at=now)
 
     def body(self) -> dict[str, Any]:
         """As the ledger keeps it: JSON."""
@@ -73,6 +94,9 @@ class Action:
             Node(**node | {"tags": tuple(node["tags"]), "skipped": tuple(node["skipped"])})
             for node in message.pop("nodes")
         )
+        message |= {
+            name: tuple(message[name]) for name in ("new", "still", "fixed", "causes", "owners")
+        }
         return cls(
             **body
             | {

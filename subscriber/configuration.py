@@ -4,16 +4,15 @@ Read strictly: an unknown key, an unknown kind, a secret written as it is, a nam
 bears: each is a Mistake that says file, line, key and what to do. No value is repeated in it.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeInt,
     SecretStr,
@@ -24,15 +23,15 @@ from pydantic import (
 from shared import secret_refs
 from shared.errors import Mistake
 from shared.settings import check_url
-from subscriber import destinations
-from subscriber.destination import Destination, Does
-from subscriber.rules import Rule, not_empty
+from subscriber import checks, destinations
+from subscriber.checks import did_you_mean
+from subscriber.destination import Destination
+from subscriber.durations import Duration
+from subscriber.owners import Owner
+from subscriber.rules import STRICT, Override, Rule, not_empty
 from subscriber.yaml_lines import Lines, Path
 
-_STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-# what each kind of kinds acts on; a rule that asks for anything else would never do anything
-_ACTS_ON = {Does.ALERT: "failed", Does.REFRESH: "succeeded"}
+MAX_EVENT_AGE = timedelta(hours=24)
 
 # pydantic's types of errors, in words for whoever writes the file; the others keep their own
 _WORDS = {
@@ -53,7 +52,7 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 class DbtCloudSettings(BaseModel):
     """Where dbt Cloud is and what opens it. `host` is the account's access URL."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     host: str = "cloud.getdbt.com"
     token: SecretStr
@@ -88,22 +87,34 @@ class DbtCloudSettings(BaseModel):
 
 
 class _File(BaseModel):
-    model_config = _STRICT
+    model_config = STRICT
 
     version: Literal[1]
     dbt_cloud: DbtCloudSettings
+    max_event_age: Duration = MAX_EVENT_AGE
+    owners: dict[str, Owner] = Field(default_factory=dict)
     destinations: dict[str, dict[str, Any]] = Field(min_length=1)
     rules: Annotated[tuple[Rule, ...], BeforeValidator(not_empty)]
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """`warnings` are worth saying at start, but no reason not to start."""
+    """`warnings` are worth saying at start, but no reason not to start.
+
+    `owners` are by the name or e-mail address that dbt gives as a node's owner. Events older than
+    `max_event_age` are told only if their run is still the newest of its job. `lines` knows where
+    in the file each key stands; None where there is no file.
+    """
 
     dbt_cloud: DbtCloudSettings
     destinations: Mapping[str, Destination]
     rules: tuple[Rule, ...]
     warnings: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    max_event_age: timedelta = MAX_EVENT_AGE
+    lines: Lines | None = field(default=None, repr=False, compare=False)
 
 
 def read(content: Any, lines: Lines) -> Configuration:
@@ -116,16 +127,20 @@ def read(content: Any, lines: Lines) -> Configuration:
         file = _File.model_validate(content)
     except ValidationError as error:
         raise _all([*_mistakes(error, _File, lines), *mistakes], lines) from None
-    mistakes += _rule_mistakes(file.rules, found, lines)
+    accounts = file.dbt_cloud.accounts
+    mistakes += checks.mistakes(file.rules, file.overrides, found, accounts, lines)
     if mistakes:
         raise _all(mistakes, lines)
-    named = {name for rule in file.rules for name in rule.then}
-    unused = tuple(
-        lines.at(("destinations", name), "no rule names this destination")
-        for name in found
-        if name not in named
+    return Configuration(
+        dbt_cloud=file.dbt_cloud,
+        destinations=found,
+        rules=file.rules,
+        warnings=tuple(checks.unused(file.rules, file.overrides, found, lines)),
+        overrides=file.overrides,
+        owners=file.owners,
+        max_event_age=file.max_event_age,
+        lines=lines,
     )
-    return Configuration(file.dbt_cloud, found, file.rules, unused)
 
 
 def _all(mistakes: Iterable[str], lines: Lines) -> Mistake:
@@ -160,41 +175,6 @@ def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], l
     return found, mistakes
 
 
-def _rule_mistakes(
-    rules: tuple[Rule, ...], found: Mapping[str, Destination], lines: Lines
-) -> list[str]:
-    mistakes = []
-    names: set[str] = set()
-    for index, rule in enumerate(rules):
-        if rule.name in names:
-            mistakes.append(lines.at(("rules", index, "name"), "another rule has this name"))
-        names.add(rule.name)
-        for position, name in enumerate(rule.then):
-            place: Path = ("rules", index, "then", position)
-            if name not in lines.names(("destinations",)):
-                hint = _did_you_mean(name, lines.names(("destinations",)))
-                mistakes.append(lines.at(place, f"no destination bears this name{hint}"))
-            elif name in found:
-                mistakes += _never(rule, name, found[name], lines, index)
-    return mistakes
-
-
-def _never(rule: Rule, name: str, destination: Destination, lines: Lines, index: int) -> list[str]:
-    acts_on = _ACTS_ON[destination.does]
-    why = {
-        Does.ALERT: "opens an alert when a run failed and closes it when the job recovers",
-        Does.REFRESH: "refreshes on good data only",
-    }[destination.does]
-    return [
-        lines.at(
-            ("rules", index, "when", "outcome"),
-            f"`{name}` {why}: it has nothing to do when a run {outcome}; ask for {acts_on}",
-        )
-        for outcome in rule.when.outcome
-        if outcome != acts_on
-    ]
-
-
 def _mistakes(
     error: ValidationError, model: type[BaseModel], lines: Lines, place: Path = ()
 ) -> list[str]:
@@ -203,7 +183,7 @@ def _mistakes(
         where: Path = (*place, *found["loc"])
         key = str(where[-1]) if where else ""
         if found["type"] == "extra_forbidden":
-            hint = _did_you_mean(key, _known_keys(model, found["loc"][:-1]))
+            hint = did_you_mean(key, _known_keys(model, found["loc"][:-1]))
             told.append(lines.at(where, f"unknown key{hint}"))
         elif found["type"] == "missing":
             told.append(lines.at(where[:-1], f"`{key}` is missing"))
@@ -236,10 +216,3 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
         if known is None:
             return []
     return list(known.model_fields)
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known are: {', '.join(known)}" if known else ""

@@ -1,139 +1,320 @@
-"""Consequences: a job's new state and the actions an event calls for. Pure."""
+"""Consequences: what a run changes in what is remembered, and what is to be told of it. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from shared.event import RunEvent
-from subscriber import message
-from subscriber.actions import Action, Message, Verb
+from subscriber import message, timers
+from subscriber.actions import Action, Verb
 from subscriber.configuration import Configuration
 from subscriber.destination import Does
-from subscriber.diagnosis import diagnose
-from subscriber.episodes import Episode, JobState, action_key, decide, episode_key
-from subscriber.rules import asked
-from subscriber.run import Answer, Outcome
+from subscriber.digests import Line
+from subscriber.episodes import (
+    Decided,
+    Episode,
+    Says,
+    Seen,
+    decide,
+    episode_key,
+    job_subject,
+    wakes_at,
+)
+from subscriber.evidence import Evidence
+from subscriber.matching import Verdict, judged, said_by
+from subscriber.rules import Alert, Rule
+from subscriber.run import Answer, Level, Outcome
+from subscriber.silences import RECHECK, Silence, silencing
+from subscriber.states import Slot, State, environment_key, job_key
+from subscriber.telling import Telling
+from subscriber.timers import Timer
+from subscriber.wanted import Wanted, wanted
 
-LINK_LIMIT = 2_000  # characters
+LATE_DIGEST = timedelta(minutes=5)  # from the first late event to the line that tells of all
 
 
 @dataclass(frozen=True)
 class Consequences:
-    """`reasons` say for each destination, for people, why something follows or nothing."""
+    """`rules` and `reasons` say for each rule and each place, for people, why or why not."""
 
-    state: JobState
-    actions: tuple[Action, ...]
-    reasons: Mapping[str, str]
+    state: State
+    actions: tuple[Action, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    lines: tuple[Line, ...] = ()
+    ended: frozenset[str] = frozenset()
+    """Keys of the episodes that are over."""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def consequences(
-    configuration: Configuration,
-    event: RunEvent,
-    ended: Outcome,
-    answer: Answer,
-    state: JobState,
-    now: datetime,
-) -> Consequences:
-    """What follows from `event`, whose run ended so, for a job whose state is `state`.
+@dataclass(frozen=True)
+class Look:
+    """A run to look at. `answer` is what dbt Cloud said, empty where nothing needs it.
 
-    `answer` is what dbt Cloud said, empty where nothing that follows needs it.
+    `rules` are those that the event may match by now. `silences` are all there are. `is_late`: the
+    event came after `max_event_age` and a newer run of its job exists; then it opens and refreshes
+    nothing, but still closes.
     """
-    link = _link(configuration, event, answer)
-    trigger = answer.run.trigger if answer.run else ""
-    called = asked(event, ended, trigger, configuration.rules)
-    run_id = int(event.run_id)
-    left = dict(state.episodes)
-    told: Message | None = None
-    actions: list[Action] = []
-    reasons: dict[str, str] = {}
-    for name in _alerting(configuration, called, state):
-        decided = decide(left.get(name), ended, run_id, state.newest_run, is_asked=name in called)
-        reasons[name] = _reason(decided.reason, called.get(name))
-        if decided.verb is Verb.OPEN:
-            told = told or message.failed(event, answer, diagnose(answer), link)
-            action = _opening(event, name, told, now)
-            left[name] = Episode(action.episode_key, event.run_id, run_id, action.key)
-            actions.append(action)
-        elif decided.verb is Verb.CLOSE:
-            actions.append(_closing(event, name, left.pop(name), link, now))
-    for name in sorted(called):
-        if configuration.destinations[name].does is Does.REFRESH:
-            reasons[name] = _reason("the run succeeded", called[name])
-            actions.append(_refreshing(event, name, message.succeeded(event, link), now))
+
+    configuration: Configuration
+    rules: Sequence[Rule]
+    event: RunEvent
+    outcome: Outcome
+    answer: Answer
+    silences: Sequence[Silence]
+    now: datetime
+    is_late: bool = False
+
+
+def consequences(look: Look, state: State) -> Consequences:
+    """What follows from a run, where `state` is remembered of its job and environment."""
+    run_id = int(look.event.run_id)
+    verdicts = judged(look.configuration, look.rules, look.event, look.outcome, look.answer)
+    alerts = list(_alerts(look, state, verdicts))
+    found = [*alerts, *_tellings(look, verdicts), *_refreshes(look, verdicts)]
+    episodes, fixed = dict(state.episodes), dict(state.fixed)
+    for each in alerts:
+        before = episodes.pop(each.slot, None)
+        if each.episode is not None:
+            episodes[each.slot] = each.episode
+        if before is not None and before.by_nodes:
+            left = each.episode.nodes if each.episode else {}
+            fixed |= {node: run_id for node in before.nodes if node not in left}
+    did_end = look.outcome in (Outcome.FAILED, Outcome.SUCCEEDED)
     return Consequences(
-        JobState(max(state.newest_run, run_id), _seen(left, ended, run_id)), tuple(actions), reasons
+        State(max(state.newest_run, run_id) if did_end else state.newest_run, episodes, fixed),
+        actions=tuple(each.action for each in found if each.action),
+        timers=tuple(each.timer for each in found if each.timer),
+        lines=tuple(each.line for each in found if each.line),
+        ended=frozenset(each.ended for each in alerts if each.ended),
+        rules=said_by(verdicts),
+        reasons={each.place: each.reason for each in found},
     )
 
 
-def _reason(reason: str, rules: Sequence[str] | None) -> str:
-    return f"{reason} (rule: {', '.join(rules)})" if rules else reason
+def is_touched(look: Look, slot: Slot, episode: Episode) -> bool:
+    """Whether the run has something to say about that episode."""
+    if not episode.by_nodes:
+        return slot[1] == job_subject(look.event.job_id) or look.outcome is Outcome.SUCCEEDED
+    results = {result.unique_id for result in look.answer.results}
+    return not results.isdisjoint(episode.nodes)
 
 
-def _alerting(configuration: Configuration, called: Iterable[str], state: JobState) -> list[str]:
-    """Destinations with an open episode, even if no longer configured, and those asked to alert."""
-    alerts = {name for name in called if configuration.destinations[name].does is Does.ALERT}
-    return sorted(alerts | set(state.episodes))
+@dataclass(frozen=True)
+class _Found:
+    """What follows at one place: a destination, and a subject unless it is the job."""
+
+    place: str
+    reason: str
+    action: Action | None = None
+    timer: Timer | None = None
+    line: Line | None = None
 
 
-def _seen(left: Mapping[str, Episode], ended: Outcome, run_id: int) -> Mapping[str, Episode]:
-    """Open episodes that have seen this run fail: only a newer one closes them."""
-    if ended is not Outcome.FAILED:
-        return left
-    return {
-        name: replace(episode, latest_run=max(episode.latest_run, run_id))
-        for name, episode in left.items()
-    }
+@dataclass(frozen=True)
+class _FoundAlert(_Found):
+    slot: Slot = ("", "")
+    episode: Episode | None = None
+    ended: str = ""
 
 
-def _opening(event: RunEvent, destination: str, told: Message, now: datetime) -> Action:
-    return Action(
-        key=action_key(event.account_id, destination, event.job_id, event.run_id, Verb.OPEN),
+def _alerts(look: Look, state: State, verdicts: Sequence[Verdict]) -> Iterator[_FoundAlert]:
+    """What becomes of each episode that is wanted, or that this run may end."""
+    asked = wanted(look.configuration, look.event, verdicts, state)
+    evidence = Evidence.of(look.outcome, look.answer)
+    for slot in sorted({*asked, *state.episodes}):
+        episode, want = state.episodes.get(slot), asked.get(slot)
+        nodes = want.diagnosis.nodes if want else episode.nodes if episode else {}
+        key = _key(look.event, slot, episode) if episode else ""
+        silence = silencing(look.silences, look.event, slot[0], nodes, key, look.now)
+        seen = _seen(look, state, evidence, episode, want, silence)
+        decided = decide(episode, seen)
+        if want or decided.episode is not episode:
+            yield _alert(look, slot, episode, want, decided, silence)
+
+
+def _seen(
+    look: Look,
+    state: State,
+    evidence: Evidence,
+    episode: Episode | None,
+    want: Wanted | None,
+    silence: Silence | None,
+) -> Seen:
+    """What the run says about the subject of an episode, wanted or not."""
+    warnings = want.warnings if want else bool(episode and episode.warnings)
+    nodes = episode.nodes if episode else {}
+    is_well = evidence.is_well(warnings=warnings)
+    by_nodes = episode.by_nodes if episode else bool(want and want.by_nodes)
+    if want and not look.is_late:
+        says = Says.PROBLEM
+    elif not want and evidence.is_of_an_end and (is_well or by_nodes):
+        says = Says.GOOD
+    else:
+        says = Says.NOTHING
+    diagnosis = want.diagnosis if want else None
+    return Seen(
+        run_id=int(look.event.run_id),
+        newest_run=state.newest_run,
+        says=says,
+        at=look.now,
+        alert=want.alert if want else Alert(),
+        level=want.level if want else Level.FAILURE,
+        by_nodes=by_nodes,
+        warnings=warnings,
+        nodes=diagnosis.nodes if diagnosis and diagnosis.is_known else None,
+        bad=evidence.bad(nodes, warnings=warnings),
+        proven=evidence.good(nodes, warnings=warnings),
+        is_good_run=is_well,
+        silenced=silence.said() if silence else "",
+    )
+
+
+def _alert(
+    look: Look,
+    slot: Slot,
+    before: Episode | None,
+    want: Wanted | None,
+    decided: Decided,
+    silence: Silence | None,
+) -> _FoundAlert:
+    """The action, the timer or the line that goes with what was decided for a slot."""
+    telling = Telling(look.configuration, look.event, look.outcome, look.answer, look.now)
+    after, verb = decided.episode, decided.verb or decided.held
+    reason = decided.reason + (_by(want.rules) if want else "")
+    if want and look.is_late:
+        reason = "too late: a newer run of the job exists" + _by(want.rules)
+    found = _FoundAlert(_place(look.event, slot), reason, slot=slot, episode=after)
+    if want and look.is_late:
+        return replace(
+            found, line=_late(look, slot[0], telling.problem(want.diagnosis, want.level).headline)
+        )
+    if after is None and before is not None:
+        ended = _key(look.event, slot, before)
+        if verb is Verb.CLOSE:
+            action = telling.of_recovery(slot, before, verb, decided)
+            return replace(found, action=action, ended=ended)
+        line = _held_back(look, slot, before, telling, silence)
+        return replace(found, ended=ended, line=line)
+    if after is None:
+        return found
+    action = None
+    if verb is not None:
+        told = after if decided.verb else replace(after, tellings=after.tellings + 1)
+        action = (
+            telling.of_problem(slot, told, verb, decided, want)
+            if want
+            else telling.of_recovery(slot, told, verb, replace(decided, episode=told))
+        )
+    if decided.verb is None:
+        return replace(found, timer=_timer(look, slot, after, action, silence))
+    after = replace(after, latest_action=action.key if action else "")
+    timer = _timer(look, slot, after, None, silence)
+    return replace(found, episode=after, action=action, timer=timer)
+
+
+def _timer(
+    look: Look, slot: Slot, episode: Episode, action: Action | None, silence: Silence | None
+) -> Timer | None:
+    """When to look at the episode again; None if only another run can change it."""
+    at = wakes_at(episode)
+    if action is not None and silence is not None:
+        recheck = min(silence.ends_at, look.now + RECHECK)
+        at = recheck if at is None or at <= look.now else at
+    if at is None:
+        return None
+    subjects = (job_key(look.event), environment_key(look.event))
+    return timers.of_episode(subjects, look.event, slot, episode, at, action)
+
+
+def _tellings(look: Look, verdicts: Sequence[Verdict]) -> Iterator[_Found]:
+    """What is told once of this run: what is no problem, and with `alert: false` problems too."""
+    asked: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        is_in_an_episode = verdict.level is not None and verdict.rule.alert is not None
+        for name in verdict.then if verdict.matches and not is_in_an_episode else ():
+            if look.configuration.destinations[name].does is Does.TELL:
+                asked.setdefault(name, []).append(verdict)
+    telling = Telling(look.configuration, look.event, look.outcome, look.answer, look.now)
+    for name, asking in sorted(asked.items()):
+        problems = [verdict for verdict in asking if verdict.level is not None]
+        told = telling.end()
+        if problems:
+            diagnosis = problems[0].diagnosis
+            for verdict in problems[1:]:
+                diagnosis = diagnosis.joined(verdict.diagnosis)
+            told = telling.problem(diagnosis, problems[0].level or Level.FAILURE)
+        nodes = [node for verdict in problems for node in verdict.diagnosis.nodes]
+        silence = silencing(look.silences, look.event, name, nodes, "", look.now)
+        rules = _by([verdict.rule.name for verdict in asking])
+        if look.is_late:
+            reason = "too late: a newer run of the job exists"
+            yield _Found(name, reason + rules, line=_late(look, name, told.headline))
+        elif silence is not None:
+            line = _while_silenced(look, name, silence, told.headline)
+            yield _Found(name, f"silenced: {silence.said()}{rules}", line=line)
+        else:
+            action = telling.once(name, Verb.TELL, told)
+            yield _Found(name, f"the run {_word(look.outcome)}{rules}", action)
+
+
+def _refreshes(look: Look, verdicts: Sequence[Verdict]) -> Iterator[_Found]:
+    asked: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        for name in verdict.then if verdict.matches else ():
+            if look.configuration.destinations[name].does is Does.REFRESH:
+                asked.setdefault(name, []).append(verdict.rule.name)
+    telling = Telling(look.configuration, look.event, look.outcome, look.answer, look.now)
+    for name, rules in sorted(asked.items()):
+        if look.is_late:
+            yield _Found(name, "too late: a newer run of the job exists" + _by(rules))
+        else:
+            action = telling.once(name, Verb.REFRESH, telling.end())
+            yield _Found(name, "the run succeeded" + _by(rules), action)
+
+
+def _late(look: Look, destination: str, headline: str) -> Line:
+    return Line(
+        key=f"{look.event.account_id}/digest/late/{destination}",
         destination=destination,
-        verb=Verb.OPEN,
-        episode_key=episode_key(event.account_id, event.job_id, event.run_id),
-        message=told,
-        occurred_at=_occurred_at(event, now),
+        title="Events that came too late to be told one by one",
+        text=f"run {look.event.run_id}: {headline}",
+        due_at=look.now + LATE_DIGEST,
     )
 
 
-def _closing(
-    event: RunEvent, destination: str, episode: Episode, link: str, now: datetime
-) -> Action:
-    return Action(
-        key=action_key(
-            event.account_id, destination, event.job_id, episode.opening_run, Verb.CLOSE
-        ),
+def _held_back(
+    look: Look, slot: Slot, episode: Episode, telling: Telling, silence: Silence | None
+) -> Line | None:
+    """The line for a problem that came and went under a silence; else nobody was to be told."""
+    if silence is None or episode.is_open or episode.runs < episode.alert.after.runs:
+        return None
+    recovered = message.recovered(look.event, telling.link, episode, slot[1], "").headline
+    return _while_silenced(look, slot[0], silence, f"{recovered} after {episode.runs} bad runs")
+
+
+def _while_silenced(look: Look, destination: str, silence: Silence, text: str) -> Line:
+    return Line(
+        key=f"{look.event.account_id}/digest/silence/{silence.id}/{destination}",
         destination=destination,
-        verb=Verb.CLOSE,
-        episode_key=episode.key,
-        message=message.recovered(event, link),
-        occurred_at=_occurred_at(event, now),
-        after=episode.latest_action,
+        title=f"While silenced {silence.said()}",
+        text=text,
+        due_at=silence.ends_at,
     )
 
 
-def _refreshing(event: RunEvent, destination: str, told: Message, now: datetime) -> Action:
-    key = action_key(event.account_id, destination, event.job_id, event.run_id, Verb.REFRESH)
-    return Action(
-        key=key,
-        destination=destination,
-        verb=Verb.REFRESH,
-        episode_key=key,
-        message=told,
-        occurred_at=_occurred_at(event, now),
-    )
+def _key(event: RunEvent, slot: Slot, episode: Episode) -> str:
+    return episode_key(event.account_id, slot[1], episode.opening_run) if episode.is_open else ""
 
 
-def _occurred_at(event: RunEvent, now: datetime) -> datetime:
-    return event.finished_at or event.occurred_at or now
+def _place(event: RunEvent, slot: Slot) -> str:
+    destination, subject = slot
+    return destination if subject == job_subject(event.job_id) else f"{destination} {subject}"
 
 
-def _link(configuration: Configuration, event: RunEvent, answer: Answer) -> str:
-    """The run in dbt Cloud's own pages, as the API says or as such links are made."""
-    link = answer.run.link if answer.run else ""
-    if link.startswith(("https://", "http://")) and len(link) <= LINK_LIMIT:
-        return link
-    if not event.project_id:
-        return ""
-    base = f"https://{configuration.dbt_cloud.host}"
-    return f"{base}/deploy/{event.account_id}/projects/{event.project_id}/runs/{event.run_id}"
+def _by(rules: Iterable[str]) -> str:
+    return f" (rule: {', '.join(rules)})"
+
+
+def _word(outcome: Outcome) -> str:
+    return "was cancelled" if outcome is Outcome.CANCELLED else str(outcome)

@@ -1,24 +1,25 @@
 """Decisions: what follows from an event, written down at once with the actions it calls for."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shared import event as events
 from shared import log
 from shared.errors import PermanentFailure, TemporaryFailure
 from shared.event import RunEvent
-from subscriber import episodes
 from subscriber.actions import Action
 from subscriber.configuration import Configuration
-from subscriber.consequences import Consequences, consequences
+from subscriber.consequences import Consequences, Look, consequences, is_touched
 from subscriber.dead_letters import DeadLetters
 from subscriber.deliveries import is_refused
-from subscriber.episodes import JobState
-from subscriber.ledger.contract import Kind, Ledger, Refusal, Subject, Work
-from subscriber.run import Answer, Outcome, Status, outcome
+from subscriber.ledger.contract import Ledger, Refusal, Settlement, Work
+from subscriber.remembered import Remembered, recall, write
+from subscriber.rules import Rule
+from subscriber.run import Answer, Outcome, Question, Status, outcome
+from subscriber.states import Slot, State
 
 LEASE = timedelta(seconds=60)
 """About as long as asking dbt Cloud may take; whoever decides a second time changes nothing."""
@@ -26,10 +27,17 @@ LEASE = timedelta(seconds=60)
 WAIT_LIMIT = timedelta(seconds=90)
 """How long an alert waits for metadata that is not there yet."""
 
+DOWN_LIMIT = timedelta(minutes=10)
+"""How long a run that ended well waits for an API that is down, where a rule or an open alert
+needs its results; longer than the pause that dbt Cloud asks for with a 429."""
+
 WAIT = timedelta(seconds=15)
 GIVE_UP_AFTER = timedelta(hours=24)
 ATTEMPTS_LIMIT = 100
 CONTENDED = 20  # decisions lost in a row before the event is left for a tick
+NODES_ASKED = 50  # of open alerts, whether the project still has them
+RECORD_LIMIT = 200  # rules, reasons and actions that are kept with an event
+TEXT_LIMIT = 200  # characters of each
 
 
 def event_key(event: RunEvent) -> str:
@@ -40,7 +48,7 @@ def event_key(event: RunEvent) -> str:
 class AsksDbtCloud(Protocol):
     """Who knows about runs; never raises for what it does not know."""
 
-    def about(self, event: RunEvent, *, diagnose: bool) -> Answer: ...
+    def about(self, event: RunEvent, question: Question) -> Answer: ...
 
 
 @dataclass(frozen=True)
@@ -76,94 +84,157 @@ class Decisions:
 
     def _claimed(self, work: Work, owner: str) -> Sequence[Action]:
         event = events.read(work.body["event"].encode())
-        ended = outcome(event)
-        if ended not in (Outcome.FAILED, Outcome.SUCCEEDED):
-            return self._settle(work, owner, event, ended, "nothing follows from it")
-        answer: Answer | None = None
+        decision = _Decision(work, owner, event, outcome(event), self._is_old(work, event))
+        asked: Question | None = None
+        answer = Answer()
         for _ in range(CONTENDED):
-            now = self.clock()
-            before = self.ledger.subject(episodes.job_key(event.account_id, event.job_id))
-            kept = JobState.from_body(before.body)
-            state = kept.without(self._never_opened(kept))
-            if not self._concerns(event, state):
-                reason = "no rule and no open alert concerns it"
-                return self._settle(work, owner, event, ended, reason)
-            if answer is None and self._needs_asking(event, ended, state):
-                answer = self.dbt_cloud.about(event, diagnose=ended is Outcome.FAILED)
-                if answer.is_unknown_account:
-                    return self._settle(work, owner, event, ended, "its account is not ours")
-                if ended is Outcome.FAILED and self._may_know_more_soon(work, event, answer):
-                    return self._wait(work, owner, event)
-                # that took a while: others may have decided on the job
+            remembered = recall(self.ledger, event)
+            if not self._concerns(event, decision.outcome, remembered.state):
+                return self._settle(decision, "no rule and no open alert concerns it")
+            question = self._question(decision, remembered.state)
+            if question is not None and question != asked:
+                # that may take a while: others may have decided on the job meanwhile
+                asked, answer = question, self.dbt_cloud.about(event, question)
                 continue
-            follows = consequences(self.configuration, event, ended, answer or Answer(), state, now)
-            if follows.state == kept and not follows.actions:
-                return self._settled(work, owner, event, ended, follows)
-            if self._written(before, follows, now):
-                return self._settled(work, owner, event, ended, follows)
+            if answer.is_unknown_account:
+                return self._settle(decision, "its account is not ours")
+            wait = asked is not None and self._may_know_more_soon(decision, asked, answer)
+            rules = self._early(event) if wait else self.configuration.rules
+            look = self._look(decision, rules, answer, remembered)
+            refused = self._never_opened(remembered.state, look)
+            follows = consequences(look, remembered.state.without(refused))
+            if wait and not follows.actions:
+                return self._wait(decision, answer)
+            settles = None if wait else self._settlement(decision, look, follows)
+            if write(self.ledger, remembered, follows, event, look.now, settles):
+                _log(decision, follows)
+                if wait:
+                    self._wait(decision, answer)
+                return follows.actions
+            if self._is_taken_over(decision):
+                return ()
         raise TemporaryFailure("others decide on this job all the time")
 
-    def _never_opened(self, state: JobState) -> set[str]:
-        """Destinations that refused for good to open the alert: the next failure tries anew."""
-        opened = {
-            name: self.ledger.work(episode.latest_action)
-            for name, episode in state.episodes.items()
-        }
-        return {name for name, work in opened.items() if work and is_refused(work)}
+    def _look(
+        self, decision: "_Decision", rules: Sequence[Rule], answer: Answer, remembered: Remembered
+    ) -> Look:
+        newest = answer.newest_run or 0
+        return Look(
+            configuration=self.configuration,
+            rules=rules,
+            event=decision.event,
+            outcome=decision.outcome,
+            answer=answer,
+            silences=remembered.silences,
+            now=self.clock(),
+            is_late=decision.is_old and newest > int(decision.event.run_id),
+        )
 
-    def _concerns(self, event: RunEvent, state: JobState) -> bool:
-        rules = self.configuration.rules
-        return bool(state.episodes) or any(rule.when.could_match(event) for rule in rules)
+    def _is_old(self, work: Work, event: RunEvent) -> bool:
+        """Whether it was old when it was recorded first; one that is replayed never is."""
+        told_at = event.finished_at or event.occurred_at
+        if told_at is None or "outcome" in work.result:
+            return False
+        return work.recorded_at - told_at > self.configuration.max_event_age
 
-    def _needs_asking(self, event: RunEvent, ended: Outcome, state: JobState) -> bool:
-        """Whether something may follow for which dbt Cloud's answer matters."""
-        asked_for = {
-            name
-            for rule in self.configuration.rules
-            if ended in rule.when.outcome and rule.when.could_match(event)
-            for name in rule.then
-        }
-        if ended is Outcome.SUCCEEDED:
-            return bool(asked_for)
-        return int(event.run_id) >= state.newest_run and bool(asked_for - set(state.episodes))
+    def _concerns(self, event: RunEvent, ended: Outcome, state: State) -> bool:
+        if ended is Outcome.UNKNOWN:
+            return False
+        if any(rule.when.could_match(event, ended) for rule in self.configuration.rules):
+            return True
+        return bool(state.episodes) and ended in (Outcome.FAILED, Outcome.SUCCEEDED)
 
-    def _may_know_more_soon(self, work: Work, event: RunEvent, answer: Answer) -> bool:
+    def _question(self, decision: "_Decision", state: State) -> Question | None:
+        """What must be asked for what may follow; None if the event itself tells enough."""
+        event, ended = decision.event, decision.outcome
+        rules = [r for r in self.configuration.rules if r.when.could_match(event, ended)]
+        episodes = state.episodes.values()
+        by_nodes = {node for each in episodes if each.by_nodes for node in each.nodes}
+        once = [rule for rule in rules if rule.alert is None or ended is not Outcome.FAILED]
+        if int(event.run_id) < state.newest_run and not once:
+            return None
+        if ended is Outcome.FAILED:
+            everything = bool(by_nodes) or (bool(rules) and bool(state.episodes))
+            if not rules and not everything:
+                return None
+            results: Literal["none", "failed", "all"] = "all" if everything else "failed"
+        elif ended is Outcome.SUCCEEDED:
+            asks = any({"warned", "clean"} & set(rule.when.outcome) for rule in rules)
+            everything = asks or bool(by_nodes) or any(each.warnings for each in episodes)
+            if not rules and not everything:
+                return None
+            results = "all" if everything else "none"
+        else:
+            results = "none"
+        nodes = frozenset(sorted(by_nodes)[:NODES_ASKED]) if results == "all" else frozenset()
+        return Question(results, nodes, newest_run=decision.is_old)
+
+    def _may_know_more_soon(
+        self, decision: "_Decision", question: Question, answer: Answer
+    ) -> bool:
         """Whether to wait: dbt sends `errored` before its metadata, and `completed` after."""
-        if self.clock() - work.recorded_at >= WAIT_LIMIT:
-            return False
-        if any(result.status is Status.FAILED for result in answer.results):
-            return False
-        return event.type == "job.run.errored" or not answer.is_final
+        waited = self.clock() - decision.work.recorded_at
+        if decision.outcome is Outcome.FAILED and question.results != "none":
+            if waited >= WAIT_LIMIT or any(r.status is Status.FAILED for r in answer.results):
+                return False
+            return decision.event.type == "job.run.errored" or not answer.is_final
+        if decision.outcome is Outcome.SUCCEEDED and question.results == "all":
+            if answer.is_complete:
+                return False
+            return waited < (DOWN_LIMIT if answer.was_down else WAIT_LIMIT) and (
+                answer.was_down or not answer.is_final
+            )
+        return False
 
-    def _wait(self, work: Work, owner: str, event: RunEvent) -> Sequence[Action]:
-        due_at = min(self.clock() + WAIT, work.recorded_at + WAIT_LIMIT)
-        log.info("waiting for metadata", event=event.id, run=event.run_id, due_at=due_at)
+    def _early(self, event: RunEvent) -> Sequence[Rule]:
+        """Rules that name the event's very type: they do not wait for what comes after it."""
+        kind = event.type.removeprefix("job.run.")
+        return [rule for rule in self.configuration.rules if kind in (rule.when.event or ())]
+
+    def _never_opened(self, state: State, look: Look) -> set[Slot]:
+        """Slots whose open was refused for good: the next run with the problem tries anew."""
+        slots = (
+            (slot, episode)
+            for slot, episode in state.episodes.items()
+            if episode.is_open and is_touched(look, slot, episode)
+        )
+        works = ((slot, self.ledger.work(episode.latest_action)) for slot, episode in slots)
+        return {slot for slot, work in works if work and is_refused(work)}
+
+    def _is_taken_over(self, decision: "_Decision") -> bool:
+        work = self.ledger.work(decision.work.key)
+        return work is None or work.owner != decision.owner
+
+    def _wait(self, decision: "_Decision", answer: Answer) -> Sequence[Action]:
+        limit = DOWN_LIMIT if answer.was_down else WAIT_LIMIT
+        due_at = min(self.clock() + WAIT, decision.work.recorded_at + limit)
+        log.info("waiting for metadata", **decision.about(), due_at=due_at)
         reason = {"reason": "dbt Cloud does not know the nodes yet"}
-        self.ledger.postpone(work.key, owner=owner, due_at=due_at, result=reason)
+        work = decision.work
+        self.ledger.postpone(work.key, owner=decision.owner, due_at=due_at, result=reason)
         return ()
 
-    def _written(self, before: Subject, follows: Consequences, now: datetime) -> bool:
-        due = [
-            Work(action.key, Kind.ACTION, action.body(), recorded_at=now, due_at=now)
-            for action in follows.actions
-        ]
-        return self.ledger.decide(before, follows.state.body(), due)
+    def _settlement(self, decision: "_Decision", look: Look, follows: Consequences) -> Settlement:
+        result = {
+            "outcome": decision.outcome,
+            "warned": look.answer.warned if decision.outcome is Outcome.SUCCEEDED else None,
+            "late": look.is_late,
+            "actions": [action.key for action in follows.actions][:RECORD_LIMIT],
+            "rules": _bounded(follows.rules),
+            "reasons": _bounded(follows.reasons),
+            "notes": [note[:TEXT_LIMIT] for note in look.answer.notes[:RECORD_LIMIT]],
+        }
+        return Settlement(decision.work.key, decision.owner, look.now, result)
 
-    def _settled(
-        self, work: Work, owner: str, event: RunEvent, ended: Outcome, follows: Consequences
-    ) -> Sequence[Action]:
-        actions = [action.key for action in follows.actions]
-        log.info("decided", **_about(event, ended), actions=actions, reasons=follows.reasons)
-        result = {"outcome": ended, "actions": actions, "reasons": dict(follows.reasons)}
-        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
-        return follows.actions
-
-    def _settle(
-        self, work: Work, owner: str, event: RunEvent, ended: Outcome, reason: str
-    ) -> Sequence[Action]:
-        log.info("nothing to do", **_about(event, ended), reason=reason)
-        result = {"outcome": ended, "reason": reason}
-        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
+    def _settle(self, decision: "_Decision", reason: str) -> Sequence[Action]:
+        log.info("nothing to do", **decision.about(), reason=reason)
+        rules = {
+            rule.name: rule.when.missed(decision.event) or f"the run {decision.outcome}"
+            for rule in self.configuration.rules
+        }
+        result = {"outcome": decision.outcome, "reason": reason, "rules": _bounded(rules)}
+        work, now = decision.work, self.clock()
+        self.ledger.settle(work.key, owner=decision.owner, now=now, result=result)
         return ()
 
     def _give_up(self, work: Work, owner: str, reason: str) -> None:
@@ -178,5 +249,32 @@ class Decisions:
         self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
 
 
-def _about(event: RunEvent, ended: Outcome) -> dict[str, object]:
-    return {"event": event.id, "run": event.run_id, "job": event.job_id, "outcome": str(ended)}
+@dataclass(frozen=True)
+class _Decision:
+    """The event being decided on, and the claim by which it is."""
+
+    work: Work
+    owner: str
+    event: RunEvent
+    outcome: Outcome
+    is_old: bool
+
+    def about(self) -> dict[str, object]:
+        event = self.event
+        return {
+            "event": event.id,
+            "run": event.run_id,
+            "job": event.job_id,
+            "outcome": str(self.outcome),
+        }
+
+
+def _log(decision: _Decision, follows: Consequences) -> None:
+    actions = [action.key for action in follows.actions]
+    log.info("decided", **decision.about(), actions=actions, reasons=dict(follows.reasons))
+
+
+def _bounded(said: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name[:TEXT_LIMIT]: reason[:TEXT_LIMIT] for name, reason in list(said.items())[:RECORD_LIMIT]
+    }

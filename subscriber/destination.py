@@ -17,9 +17,10 @@ T = TypeVar("T")
 
 
 class Does(StrEnum):
-    """What a kind is for: alerts are opened and closed, dashboards are refreshed."""
+    """What a kind is for: alerts are opened and closed, people told, dashboards refreshed."""
 
     ALERT = "alert"
+    TELL = "tell"
     REFRESH = "refresh"
 
 

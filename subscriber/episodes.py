@@ -1,104 +1,301 @@
-"""Episodes: one problem of one job at one destination, from open to close. Pure.
+"""Episodes: one problem of one subject at one destination, from its first run to its end. Pure.
+
+A subject is a job (`job/7`), a node (`node/model.shop.orders`) or a single run (`run/100`).
 
 | episode | what the run says | decision |
 |---|---|---|
-| none | failed | open |
-| open | failed | nothing: it is told already |
-| open | succeeded, in a newer run | close |
-| none | succeeded | nothing |
-| any  | a run older than the newest one seen | nothing |
-| any  | cancelled, unknown, started | nothing |
+| any  | a run older than the newest one seen of its job | nothing |
+| any  | nothing (cancelled, unknown, no proof of anything) | nothing |
+| none | the problem, `after` not reached yet, or silenced | hold: nobody is told |
+| held | recovered | forget: nobody was told |
+| none, held | the problem, `after` reached | open |
+| open | the problem, as before or with nodes not known | nothing, or remind after `remind` |
+| open | the problem with other nodes, another error or level | update: new, still, fixed |
+| open | the same run again, better known | the same, once; never a reminder |
+| open | some of its nodes recovered | update |
+| open | recovered | close |
+
+A job recovers by a newer run of its own that ended well. An episode of certain nodes (`by_nodes`)
+loses a node by a newer run, of whichever job, that executed it and it was good, and is over with
+the last of them.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
 
 from subscriber.actions import Verb
-from subscriber.run import Outcome
+from subscriber.rules import Alert
+from subscriber.run import Level
+
+NOBODY: Mapping[str, "Bad"] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A node with the problem: the latest run in which it had it, and which error it was."""
+
+    run: int
+    error: str
 
 
 @dataclass(frozen=True)
 class Episode:
-    """An open episode. `key` names it, at the destination too; its actions go out in order."""
+    """`told_at` is None while nobody has been told: the episode is held.
 
-    key: str
-    opening_run: str
+    `nodes` are those with the problem, by unique id; empty while they are not known. `more_nodes`
+    counts those beyond what is kept. `runs` counts the runs with the problem. `alert` is what the
+    latest rule said, for what happens without one. `warnings`: whether a warning is a problem.
+    """
+
+    since: datetime
     latest_run: int
-    latest_action: str
+    level: Level
+    alert: Alert
+    by_nodes: bool = False
+    warnings: bool = False
+    runs: int = 0
+    nodes: Mapping[str, Bad] = field(default_factory=dict)
+    more_nodes: int = 0
+    opening_run: str = ""
+    told_at: datetime | None = None
+    tellings: int = 0
+    latest_action: str = ""
     """Key of the action that must settle before the next of this episode goes out."""
+    refined_run: int = 0
+    """The run that was told once more when it was better known."""
+    is_behind: bool = False
+    """Whether a silence holds back what has changed since it was told last."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.told_at is not None
+
+
+class Says(StrEnum):
+    PROBLEM = "problem"
+    GOOD = "good"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
-class JobState:
-    """What is remembered of a job: its newest run that ended, and its open episodes.
+class Seen:
+    """What a run says about one subject, and what a rule makes of it.
 
-    `episodes` are by the name of their destination. Runs are ordered by their ids, as numbers.
+    `newest_run` is the newest one of its job seen before. `nodes` are those with the problem that
+    the rules let through, with their errors; None when they are not known. `bad` are all that had
+    a problem in this run, `proven` those of the episode that were executed and good, or are no
+    longer in the project. `is_good_run`: the run as a whole is proof that the job is well.
+    `silenced` says by what, empty where nothing holds the telling back.
     """
 
-    newest_run: int = 0
-    episodes: Mapping[str, Episode] = field(default_factory=dict)
+    run_id: int
+    newest_run: int
+    says: Says
+    at: datetime
+    alert: Alert = Alert()
+    level: Level = Level.FAILURE
+    by_nodes: bool = False
+    warnings: bool = False
+    nodes: Mapping[str, str] | None = None
+    more_nodes: int = 0
+    bad: Collection[str] = frozenset()
+    proven: Collection[str] = frozenset()
+    is_good_run: bool = False
+    silenced: str = ""
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> "JobState":
-        """The state that the ledger keeps as `body`; an empty one is a job never seen."""
-        episodes = {name: Episode(**kept) for name, kept in body.get("episodes", {}).items()}
-        return cls(int(body.get("newest_run", 0)), episodes)
 
-    def without(self, destinations: Collection[str]) -> "JobState":
-        """The same job, with no open episode at these destinations."""
-        left = {name: kept for name, kept in self.episodes.items() if name not in destinations}
-        return replace(self, episodes=left)
+@dataclass(frozen=True)
+class Change:
+    """Nodes that came, stayed and went between two states of an episode, by unique id."""
 
-    def body(self) -> dict[str, Any]:
-        """As the ledger keeps it."""
-        episodes = {name: dict(vars(episode)) for name, episode in self.episodes.items()}
-        return {"newest_run": self.newest_run, "episodes": episodes}
+    new: tuple[str, ...] = ()
+    still: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    is_other: bool = False
+    """Whether there is anything to tell: other nodes, another error, another level."""
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What follows for one destination; `reason` is for people."""
+    """The episode as it is now (None: it is over), what to tell, and why, for people.
 
+    `held` is the verb that will be told later, unless something else happens before.
+    """
+
+    episode: Episode | None
     verb: Verb | None
     reason: str
+    change: Change = Change()
+    held: Verb | None = None
 
 
-def decide(
-    episode: Episode | None, outcome: Outcome, run_id: int, newest_run: int, *, is_asked: bool
-) -> Decided:
-    """What a run means for one destination, whose open episode is `episode`.
-
-    `is_asked` says whether a rule sends failures of this run there; a recovery closes what is
-    open, whether or not a rule still asks.
-    """
-    if run_id < newest_run:
-        return Decided(None, "a newer run of the job has been seen")
-    if outcome is Outcome.FAILED:
-        if episode is not None:
-            return Decided(None, "the alert is open already")
-        if is_asked:
-            return Decided(Verb.OPEN, "the run failed")
-        return Decided(None, "no rule asks for it")
-    if outcome is Outcome.SUCCEEDED and episode is not None:
-        if run_id > episode.latest_run:
-            return Decided(Verb.CLOSE, "the job recovered")
-        return Decided(None, "only a newer run can close the alert")
-    return Decided(None, "nothing is open and nothing failed")
+def decide(episode: Episode | None, seen: Seen) -> Decided:
+    """What a run means for one subject at one destination: the table above."""
+    if seen.run_id < seen.newest_run:
+        return Decided(episode, None, "a newer run of the job has been seen")
+    if seen.says is Says.PROBLEM:
+        return _problem(episode, seen)
+    if seen.says is Says.GOOD and episode is not None:
+        return _recovery(episode, seen)
+    return Decided(
+        episode, None, "nothing failed and nothing is open" if not episode else "no news"
+    )
 
 
-def job_key(account_id: str, job_id: str) -> str:
-    """The key of a job in the ledger."""
-    return f"{account_id}/job/{job_id}"
+def passes(episode: Episode, now: datetime, silenced: str) -> Decided:
+    """What the passing of time means: what was held goes out, and what is still open is said."""
+    if not episode.is_open:
+        return _open_or_hold(episode, now, silenced)
+    if episode.is_behind and not silenced:
+        return Decided(_told(episode, now), Verb.UPDATE, "the silence is over")
+    if _is_to_remind(episode, now):
+        if silenced:
+            return Decided(episode, None, f"silenced: {silenced}", held=Verb.REMIND)
+        return Decided(_told(episode, now), Verb.REMIND, "it is still open")
+    return Decided(episode, None, "nothing is due", held=Verb.UPDATE if episode.is_behind else None)
 
 
-def episode_key(account_id: str, job_id: str, opening_run: str) -> str:
-    """The key of an episode: the same for its open and its close, another for the next one."""
-    return f"afterrun/{account_id}/job/{job_id}/{opening_run}"
+def wakes_at(episode: Episode) -> datetime | None:
+    """When time alone will change something next; None for never. Silences left aside."""
+    if not episode.is_open:
+        is_reached = episode.runs >= episode.alert.after.runs
+        return _held_until(episode) if is_reached else None
+    return _reminds_at(episode)
+
+
+def _problem(episode: Episode | None, seen: Seen) -> Decided:
+    is_again = episode is not None and seen.run_id <= episode.latest_run
+    before = episode or Episode(seen.at, 0, seen.level, seen.alert, seen.by_nodes)
+    after = _with(before, seen, is_again=is_again)
+    if not after.is_open:
+        return _open_or_hold(after, seen.at, seen.silenced)
+    change = _change(before, after)
+    if change.is_other and not (is_again and before.refined_run == seen.run_id):
+        if is_again:
+            after = replace(after, refined_run=seen.run_id)
+        return _updated(after, seen, change, "the problem is another one")
+    if not is_again and not seen.silenced and _is_to_remind(after, seen.at):
+        return Decided(_told(after, seen.at), Verb.REMIND, "it is still open", change)
+    return Decided(after, None, "the alert is open already")
+
+
+def _recovery(episode: Episode, seen: Seen) -> Decided:
+    if episode.by_nodes:
+        after = replace(episode, nodes=_left(episode, seen))
+        change = _change(episode, after)
+        if not change.fixed:
+            return Decided(after, None, "none of its nodes was proven good")
+        if after.nodes or (after.more_nodes and not seen.is_good_run):
+            if not after.is_open:
+                return Decided(after, None, "some of its nodes recovered before it was told")
+            return _updated(after, seen, change, "some of its nodes recovered")
+    elif not seen.is_good_run:
+        return Decided(episode, None, "no proof that the job is well")
+    elif seen.run_id <= episode.latest_run:
+        return Decided(episode, None, "only a newer run can close the alert")
+    if not episode.is_open:
+        return Decided(None, None, "it recovered before anybody was told")
+    if not episode.alert.auto_close:
+        return Decided(None, None, "it recovered; the alert is left open (auto_close: false)")
+    return Decided(None, Verb.CLOSE, "it recovered")
+
+
+def _open_or_hold(episode: Episode, now: datetime, silenced: str) -> Decided:
+    after, until = episode.alert.after, _held_until(episode)
+    if episode.runs < after.runs:
+        return Decided(episode, None, f"held: run {episode.runs} of {after.runs} with the problem")
+    if now < until:
+        reason = f"held until {until.isoformat(timespec='seconds')}"
+        return Decided(episode, None, reason, held=Verb.OPEN)
+    if silenced:
+        return Decided(episode, None, f"silenced: {silenced}", held=Verb.OPEN)
+    opened = replace(_told(episode, now), opening_run=str(episode.latest_run))
+    return Decided(opened, Verb.OPEN, "the problem is new")
+
+
+def _updated(episode: Episode, seen: Seen, change: Change, reason: str) -> Decided:
+    if seen.silenced:
+        behind = replace(episode, is_behind=True)
+        return Decided(behind, None, f"silenced: {seen.silenced}", change, held=Verb.UPDATE)
+    return Decided(_told(episode, seen.at), Verb.UPDATE, reason, change)
+
+
+def _with(episode: Episode, seen: Seen, *, is_again: bool) -> Episode:
+    """`episode` after a run with the problem; a run that comes again does not count twice."""
+    nodes = dict(_left(episode, seen))
+    if seen.nodes is not None:
+        nodes |= {node: Bad(seen.run_id, error) for node, error in seen.nodes.items()}
+    return replace(
+        episode,
+        runs=episode.runs + (0 if is_again else 1),
+        latest_run=max(episode.latest_run, seen.run_id),
+        level=seen.level,
+        alert=seen.alert,
+        warnings=seen.warnings,
+        nodes=nodes,
+        more_nodes=episode.more_nodes if seen.nodes is None else seen.more_nodes,
+    )
+
+
+def _left(episode: Episode, seen: Seen) -> Mapping[str, Bad]:
+    """The episode's nodes but those proven good by a run newer than the one they were bad in."""
+    return {
+        node: replace(bad, run=max(bad.run, seen.run_id)) if node in seen.bad else bad
+        for node, bad in episode.nodes.items()
+        if node not in seen.proven or seen.run_id <= bad.run
+    }
+
+
+def _change(before: Episode, after: Episode) -> Change:
+    new = tuple(node for node in after.nodes if node not in before.nodes)
+    still = tuple(node for node in before.nodes if node in after.nodes)
+    fixed = tuple(node for node in before.nodes if node not in after.nodes)
+    errs_otherwise = any(before.nodes[node].error != after.nodes[node].error for node in still)
+    is_other = bool(new or fixed) or errs_otherwise or before.level is not after.level
+    return Change(new, still, fixed, is_other)
+
+
+def _told(episode: Episode, now: datetime) -> Episode:
+    return replace(episode, told_at=now, tellings=episode.tellings + 1, is_behind=False)
+
+
+def _held_until(episode: Episode) -> datetime:
+    return episode.since + timedelta(minutes=episode.alert.after.minutes)
+
+
+def _reminds_at(episode: Episode) -> datetime | None:
+    if episode.told_at is None or episode.alert.remind is None:
+        return None
+    return episode.told_at + episode.alert.remind
+
+
+def _is_to_remind(episode: Episode, now: datetime) -> bool:
+    at = _reminds_at(episode)
+    return at is not None and at <= now
+
+
+def job_subject(job_id: str) -> str:
+    return f"job/{job_id}"
+
+
+def node_subject(unique_id: str) -> str:
+    return f"node/{unique_id}"
+
+
+def run_subject(run_id: str) -> str:
+    return f"run/{run_id}"
+
+
+def episode_key(account_id: str, subject: str, opening_run: str) -> str:
+    """The key of an episode: the same for all its actions, another for the next one."""
+    return f"afterrun/{account_id}/{subject}/{opening_run}"
 
 
 def action_key(
-    account_id: str, destination: str, job_id: str, run_id: str, verb: Verb, n: int = 1
+    account_id: str, destination: str, subject: str, run_id: str, verb: Verb, n: int = 1
 ) -> str:
     """The key of an action. `run_id` is the opening run of its episode, or the run it is about."""
-    return f"{account_id}/{destination}/job/{job_id}/{run_id}/{verb}/{n}"
+    return f"{account_id}/{destination}/{subject}/{run_id}/{verb}/{n}"

@@ -1,19 +1,29 @@
 """Messages: what is told about a run, in no vendor's words and bounded in size."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Literal
 
 from shared.event import RunEvent
 from subscriber.actions import Message, Node
-from subscriber.diagnosis import Cause, Diagnosis, clean
-from subscriber.run import Answer
+from subscriber.diagnosis import Cause, Diagnosis, clean, groups
+from subscriber.digests import Digest
+from subscriber.durations import said
+from subscriber.episodes import Change, Episode
+from subscriber.run import Answer, Level, Outcome, node_name
 
 SIZE_LIMIT_BYTES = 600_000  # of a message as the ledger keeps it: JSON in ASCII
 HEADLINE_NODES = 5
+NAMES_LIMIT = 50  # of nodes that are new, still bad or fixed
+GROUPS_LIMIT = 10
 TEXT_LIMIT = 20_000  # characters of one error, or of the end of a log
 _LINE_LIMIT = 300
 _WORD_LIMIT = 100
+
+_REMINDED = re.compile(r"^Still open after [^:]*: ")
 
 
 @dataclass(frozen=True)
@@ -37,42 +47,130 @@ _DETAILS = (
 NODES_LIMIT = _DETAILS[0].nodes
 
 
-def failed(event: RunEvent, answer: Answer, diagnosis: Diagnosis, link: str) -> Message:
-    """What is told when a run failed: the nodes, or else why they are not known. Pure.
+def problem(
+    event: RunEvent, answer: Answer, diagnosis: Diagnosis, link: str, level: Level
+) -> Message:
+    """What is told of a run with a problem: the nodes, or else why they are not known. Pure.
 
     In as much detail as fits SIZE_LIMIT_BYTES.
     """
+    verb = "failed" if level is Level.FAILURE else "warned"
     bare = Message(
-        headline=f"{_job(event)} failed{_in(event)}: {_what(diagnosis)}",
+        headline=f"{_job(event)} {verb}{_in(event)}: {_what(diagnosis)}",
         source=_source(event),
         text=_text(diagnosis),
         skipped=diagnosis.skipped,
         link=link,
         facts=_facts(event, answer),
+        level=level,
+        causes=_grouped(diagnosis, "cause"),
+        owners=_grouped(diagnosis, "owner"),
     )
     detailed = (_detailed(bare, diagnosis.causes, detail) for detail in _DETAILS)
     fitting = (told for told in detailed if len(json.dumps(asdict(told))) <= SIZE_LIMIT_BYTES)
     return next(fitting, replace(bare, more_nodes=len(diagnosis.causes)))
 
 
-def recovered(event: RunEvent, link: str) -> Message:
-    """What is told when a later run of the job was good. Pure."""
-    return Message(
-        headline=f"{_job(event)} recovered{_in(event)}",
-        source=_source(event),
-        link=link,
-        facts=_facts(event, Answer()),
+def updated(told: Message, event: RunEvent, episode: Episode, change: Change) -> Message:
+    """`told`, what is the problem now, with what has changed since it was told last. Pure."""
+    counts = ((change.new, "new"), (change.still, "still"), (change.fixed, "fixed"))
+    parts = [f"{len(nodes)} {word} ({_names(nodes)})" for nodes, word in counts if nodes]
+    verb = "fails" if episode.level is Level.FAILURE else "warns"
+    what = ", ".join(parts) if change.new or change.fixed else told.headline.partition(": ")[2]
+    return replace(
+        told,
+        headline=f"{_job(event)} still {verb}{_in(event)}: {what}",
+        since=episode.since.isoformat(),
+        new=_listed(change.new),
+        still=_listed(change.still),
+        fixed=_listed(change.fixed),
     )
 
 
-def succeeded(event: RunEvent, link: str) -> Message:
-    """Why a dashboard is refreshed. Pure."""
+def reminded(told: Message, episode: Episode, now: datetime) -> Message:
+    """What was told last, said again because it is still open. Pure."""
+    runs = f", {episode.runs} runs" if episode.runs > 1 else ""
+    headline = _REMINDED.sub("", told.headline)
+    open_for = said(now - episode.since)
+    return replace(
+        told,
+        headline=f"Still open after {open_for}{runs}: {headline}",
+        since=episode.since.isoformat(),
+        new=(),
+        still=(),
+        fixed=(),
+    )
+
+
+def recovered(event: RunEvent, link: str, episode: Episode, subject: str, reason: str) -> Message:
+    """What is told when a problem is over. Pure."""
+    what, _, unique_id = subject.partition("/")
+    name = f"{_job(event)}: {node_name(unique_id)}" if what == "node" else _job(event)
+    ended = event.finished_at or event.occurred_at
     return Message(
-        headline=f"{_job(event)} succeeded{_in(event)}",
+        headline=f"{name} recovered{_in(event)}",
+        source=_source(event),
+        text=reason,
+        link=link,
+        facts=_facts(event, Answer())
+        | {"runs_with_the_problem": str(episode.runs)}
+        | ({"open_for": said(ended - episode.since)} if ended else {}),
+        level=episode.level,
+        since=episode.since.isoformat(),
+        fixed=_listed(tuple(episode.nodes)),
+    )
+
+
+def ended(event: RunEvent, outcome: Outcome, answer: Answer, link: str) -> Message:
+    """That a run started, succeeded or was cancelled; also why a dashboard is refreshed. Pure."""
+    verb = "was cancelled" if outcome is Outcome.CANCELLED else str(outcome)
+    return Message(
+        headline=f"{_job(event)} {verb}{_in(event)}",
         source=_source(event),
         link=link,
-        facts=_facts(event, Answer()),
+        facts=_facts(event, answer),
+        level="",
     )
+
+
+def digest(gathered: Digest) -> Message:
+    """What was not told one by one, in one line and a list. Pure."""
+    first = _shortened(gathered.lines[0] if gathered.lines else "", _LINE_LIMIT)
+    more = f" and {gathered.count - 1} more" if gathered.count > 1 else ""
+    rest = gathered.count - len(gathered.lines)
+    lines = [*map(clean, gathered.lines), *([f"and {rest} more"] if rest > 0 else [])]
+    return Message(
+        headline=f"{gathered.title}: {first}{more}",
+        source="Afterrun",
+        text="\n".join(lines),
+        level="",
+    )
+
+
+def _grouped(diagnosis: Diagnosis, by: Literal["cause", "owner"]) -> tuple[str, ...]:
+    """A line for each group of nodes, where there are fewer groups than nodes."""
+    found = groups(diagnosis.causes, by)
+    if len(diagnosis.causes) < 2 or (by == "cause" and len(found) == len(diagnosis.causes)):
+        return ()
+    lines = [
+        f"{_shortened(group.title, _LINE_LIMIT)}: {len(group.causes)} of {len(diagnosis.causes)}"
+        f" ({_names([cause.result.unique_id for cause in group.causes])})"
+        for group in found[:GROUPS_LIMIT]
+    ]
+    more = len(found) - len(lines)
+    return (*lines, f"and {more} more") if more else tuple(lines)
+
+
+def _names(nodes: Sequence[str]) -> str:
+    names = ", ".join(_shortened(node_name(node), _WORD_LIMIT) for node in nodes[:HEADLINE_NODES])
+    more = len(nodes) - HEADLINE_NODES
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _listed(nodes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(_shortened(node_name(node), _WORD_LIMIT) for node in nodes[:NAMES_LIMIT])
+    more = len(nodes) - len(names)
+    return (*names, f"and {more} more") if more else names
 
 
 def _detailed(bare: Message, causes: Sequence[Cause], detail: _Detail) -> Message:
@@ -103,11 +201,8 @@ def _what(diagnosis: Diagnosis) -> str:
         cause = causes[0]
         named = _shortened(f"{cause.result.kind} {cause.result.name}", _LINE_LIMIT)
         return f"{named}{_colon(_line(cause))}{_skipped(diagnosis)}"
-    names = ", ".join(
-        _shortened(cause.result.name, _WORD_LIMIT) for cause in causes[:HEADLINE_NODES]
-    )
-    more = f" and {len(causes) - HEADLINE_NODES} more" if len(causes) > HEADLINE_NODES else ""
-    return f"{len(causes)} nodes ({names}{more}){_skipped(diagnosis)}"
+    names = _names([cause.result.unique_id for cause in causes])
+    return f"{len(causes)} nodes ({names}){_skipped(diagnosis)}"
 
 
 def _said(log: str) -> str:

@@ -22,14 +22,36 @@ class Patterns:
 
     written: tuple[str, ...]
 
+    @property
+    def wanted(self) -> list[str]:
+        return [pattern for pattern in self.written if not pattern.startswith(NOT)]
+
+    @property
+    def unwanted(self) -> list[str]:
+        return [pattern[1:] for pattern in self.written if pattern.startswith(NOT)]
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether what is asked for is left out as well."""
+        unwanted = {pattern.casefold() for pattern in self.unwanted}
+        wanted = [pattern.casefold() for pattern in self.wanted]
+        return "*" in unwanted or (bool(wanted) and unwanted.issuperset(wanted))
+
     def match(self, *, id: str = "", name: str = "") -> bool:  # noqa: A002 - the word for it
         """Whether any pattern matches, and none that begins with `!`.
 
         With only `!` patterns everything else matches, and so does what has no name at all.
         """
-        wanted = [pattern for pattern in self.written if not pattern.startswith(NOT)]
-        unwanted = [pattern[1:] for pattern in self.written if pattern.startswith(NOT)]
+        wanted, unwanted = self.wanted, self.unwanted
         return (not wanted or _any(wanted, id, name)) and not _any(unwanted, id, name)
+
+    def match_any(self, names: Iterable[str]) -> bool:
+        """The same for what has several names (tags) or none, where digits are a name too."""
+        names = tuple(names)
+        wanted, unwanted = self.wanted, self.unwanted
+        return (not wanted or any(_any(wanted, name, name) for name in names)) and not any(
+            _any(unwanted, name, name) for name in names
+        )
 
 
 def _any(patterns: Iterable[str], id_: str, name: str) -> bool:

@@ -15,6 +15,7 @@ from subscriber.decisions import Decisions, event_key
 from subscriber.deliveries import Deliveries
 from subscriber.ledger.contract import Kind, Ledger, Work
 from subscriber.push import Delivered
+from subscriber.waking import Waking
 
 TICK_PAGE = 50  # pieces of work taken up at a time: each may hold almost a megabyte
 TICK_S = 45.0  # nothing further is taken up after this; the next tick is a minute later
@@ -26,6 +27,7 @@ class Processor:
 
     ledger: Ledger
     decisions: Decisions
+    waking: Waking
     deliveries: Deliveries
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
@@ -57,10 +59,11 @@ class Processor:
             message_id=delivered.id,
             delivery_attempt=delivered.attempt or None,
         )
-        self._take_up(key)
+        self._take_up(key, Kind.EVENT)
 
     def tick(self) -> None:
-        """Take up what is due: retries, leases that ran out, metadata that was not there yet."""
+        """Take up what is due: retries, leases that ran out, metadata that was not there yet, alerts
+        that were held, reminders, silences and digests whose time has come."""
         until = self.monotonic() + TICK_S
         seen: set[str] = set()
         while self.monotonic() < until:
@@ -86,18 +89,19 @@ class Processor:
             ]
             delivering = pool.submit(self.deliveries.deliver, actions, until=until)
             for work in due:
-                if work.kind is Kind.EVENT and self.monotonic() < until:
-                    self._take_up(work.key)
+                if work.kind is not Kind.ACTION and self.monotonic() < until:
+                    self._take_up(work.key, work.kind)
             delivering.result()
 
-    def _take_up(self, key: str) -> None:
-        """Decide on a recorded event and deliver what follows. Raises nothing: it is recorded."""
+    def _take_up(self, key: str, kind: Kind) -> None:
+        """Decide on what is due and deliver what follows. Raises nothing: it is recorded."""
+        decides = self.waking if kind is Kind.TIMER else self.decisions
         try:
-            actions = self.decisions.on(key)
+            actions = decides.on(key)
         except (TemporaryFailure, Mistake) as failure:
-            log.warning("the ledger does not answer", event=key, reason=str(failure))
+            log.warning("the ledger does not answer", work=key, reason=str(failure))
         except Exception as error:  # noqa: BLE001 - one event shall not hold up those behind it
-            log.bug("an event could not be decided on", error, event=key)
+            log.bug("it could not be decided on", error, work=key)
         else:
             self.deliveries.deliver([(action.destination, action.key) for action in actions])
 

@@ -1,17 +1,25 @@
-"""Rules: when an event looks so, then these destinations."""
+"""Rules: when a run looks so, then these destinations."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from shared.event import RunEvent
+from subscriber.durations import Duration
 from subscriber.patterns import Patterns, PatternsField
-from subscriber.run import Outcome
+from subscriber.run import Outcome, Result
 
-_STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-RuleOutcome = Literal["failed", "succeeded"]
+REMIND_LEAST, REMIND_MOST = timedelta(minutes=10), timedelta(days=28)
+RUNS_LIMIT = 1_000
+MINUTES_LIMIT = 7 * 24 * 60
+
+RuleOutcome = Literal["failed", "succeeded", "warned", "clean", "started", "cancelled"]
+RuleEvent = Literal["completed", "errored", "started"]
+PROBLEMS: frozenset[RuleOutcome] = frozenset({"failed", "warned"})
 
 
 def not_empty(value: Any) -> Any:
@@ -25,13 +33,59 @@ def _listed(value: Any) -> Any:
     return not_empty(value) if isinstance(value, list | tuple) else [value]
 
 
-class When(BaseModel):
-    """What an event must look like; what is left out matches everything."""
+def _is_written(value: Any) -> Any:
+    if value is None:
+        raise ValueError("this is empty; leave the key out for everything")
+    return value
 
-    model_config = _STRICT
+
+class Nodes(BaseModel):
+    """Which nodes of a run a rule is about; what is left out matches every node."""
+
+    model_config = STRICT
+
+    kind: PatternsField | None = Field(None, description="model, test, seed, snapshot, source, ...")
+    tag: PatternsField | None = Field(None, description="tags; a test has those of what it tests")
+    group: PatternsField | None = Field(None, description="dbt groups")
+    owner: PatternsField | None = Field(None, description="names or e-mail addresses of owners")
+    name: PatternsField | None = Field(None, description="names or globs")
+    path: PatternsField | None = Field(None, description="paths of files, such as models/finance/*")
+
+    _written = field_validator("*", mode="before")(_is_written)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Nodes":
+        if not self.model_fields_set:
+            raise ValueError("this is empty; leave the key out for every node")
+        return self
+
+    def match(self, node: Result) -> bool:
+        """Whether everything matches; what could not be looked up of a node matches as well."""
+        owners = [owner for owner in (node.owner, node.owner_email) if owner]
+        known = (_any(self.kind, [node.kind]), _any(self.name, [node.name, node.unique_id]))
+        looked_up = (
+            _any(self.tag, node.tags),
+            _any(self.group, [node.group] if node.group else []),
+            _any(self.owner, owners),
+            _any(self.path, [node.path] if node.path else []),
+        )
+        return all(known) and (not node.is_described or all(looked_up))
+
+
+def _any(patterns: Patterns | None, names: Iterable[str]) -> bool:
+    return patterns is None or patterns.match_any(names)
+
+
+class When(BaseModel):
+    """What a run must look like; what is left out matches everything."""
+
+    model_config = STRICT
 
     outcome: Annotated[tuple[RuleOutcome, ...], BeforeValidator(_listed)] = Field(
-        description="how the run ended: failed, succeeded, or a list of both"
+        description="how the run ended: failed, succeeded, warned, clean, started, cancelled"
+    )
+    event: Annotated[tuple[RuleEvent, ...], BeforeValidator(_listed)] | None = Field(
+        None, description="the event that tells it: completed, errored, started"
     )
     account: PatternsField | None = Field(None, description="account ids")
     project: PatternsField | None = Field(None, description="names, ids or globs")
@@ -40,13 +94,11 @@ class When(BaseModel):
     trigger: PatternsField | None = Field(
         None, description="what started the run: scheduled, api, ui, ci, merge, ...; `!ci` = not ci"
     )
+    nodes: Nodes | None = Field(None, description="only these nodes")
 
-    @field_validator("account", "project", "environment", "job", "trigger", mode="before")
-    @classmethod
-    def _is_written(cls, value: Any) -> Any:
-        if value is None:
-            raise ValueError("this is empty; leave the key out for everything")
-        return value
+    _written = field_validator(
+        "event", "account", "project", "environment", "job", "trigger", "nodes", mode="before"
+    )(_is_written)
 
     @field_validator("account")
     @classmethod
@@ -57,57 +109,116 @@ class When(BaseModel):
             raise ValueError("an account has no name in an event; write its id")
         return value
 
-    def could_match(self, event: RunEvent) -> bool:
-        """Whether everything matches that the event itself tells, its outcome left aside."""
-        return (
-            _fits(self.account, event.account_id)
-            and _fits(self.project, event.project_id, event.project_name)
-            and _fits(self.environment, event.environment_id, event.environment_name)
-            and _fits(self.job, event.job_id, event.job_name)
-        )
+    def missed(self, event: RunEvent) -> str:
+        """What the event itself tells that does not match, outcome aside; empty if all does."""
+        fits = {
+            "event": self.event is None or event.type.removeprefix("job.run.") in self.event,
+            "account": _fits(self.account, event.account_id),
+            "project": _fits(self.project, event.project_id, event.project_name),
+            "environment": _fits(self.environment, event.environment_id, event.environment_name),
+            "job": _fits(self.job, event.job_id, event.job_name),
+        }
+        return next((f"another {key}" for key, does in fits.items() if not does), "")
 
-    def matches(self, event: RunEvent, outcome: Outcome, trigger: str) -> bool:
-        """Whether everything matches. `trigger` is empty where it is not known: then all do.
+    def could_match(self, event: RunEvent, ended: Outcome) -> bool:
+        """Whether everything matches that is known before dbt Cloud is asked."""
+        return bool(set(self.outcome) & POSSIBLE[ended]) and not self.missed(event)
+
+    def missed_trigger(self, trigger: str) -> bool:
+        """Whether `trigger` does not match. Empty, it is not known: then all do.
 
         dbt Cloud's APIs tell the trigger, and an alert goes out though they are down.
         """
-        return (
-            outcome in self.outcome
-            and self.could_match(event)
-            and (self.trigger is None or not trigger or self.trigger.match(name=trigger))
-        )
+        return self.trigger is not None and bool(trigger) and not self.trigger.match(name=trigger)
+
+
+def said(ended: Outcome, *, warned: bool | None) -> frozenset[RuleOutcome]:
+    """Every word for how a run ended that a rule may use; `warned` is None if it is not known."""
+    match ended:
+        case Outcome.FAILED:
+            return frozenset({"failed"})
+        case Outcome.SUCCEEDED if warned is None:
+            return frozenset({"succeeded"})
+        case Outcome.SUCCEEDED:
+            return frozenset({"succeeded", "warned" if warned else "clean"})
+        case Outcome.STARTED:
+            return frozenset({"started"})
+        case Outcome.CANCELLED:
+            return frozenset({"cancelled"})
+        case Outcome.UNKNOWN:
+            return frozenset()
+
+
+POSSIBLE = {ended: said(ended, warned=True) | said(ended, warned=False) for ended in Outcome}
+"""What may turn out to be said of a run of which only the status code is known."""
 
 
 def _fits(patterns: Patterns | None, id_: str, name: str = "") -> bool:
     return patterns is None or patterns.match(id=id_, name=name)
 
 
+class After(BaseModel):
+    """What must have come together before an alert is opened: both, where both are written."""
+
+    model_config = STRICT
+
+    runs: int = Field(1, ge=1, le=RUNS_LIMIT, description="so many runs with the problem in a row")
+    minutes: int = Field(0, ge=0, le=MINUTES_LIMIT, description="so long since the first of them")
+
+
 class Alert(BaseModel):
-    """How alerts are kept together."""
+    """How alerts are kept together, held and repeated."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
-    per: Literal["job"] = Field("job", description="one alert for all that fails in a job")
+    per: Literal["job", "node", "run"] = Field("job", description="one alert for each of these")
+    after: After = After()
+    remind: Duration | None = Field(None, description="say again after so long that it is open")
+    auto_close: bool = Field(default=True, description="whether a recovery closes the alert")
+
+    @field_validator("remind")
+    @classmethod
+    def _is_neither_spam_nor_never(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and not REMIND_LEAST <= value <= REMIND_MOST:
+            raise ValueError("write a duration from 10m to 28d")
+        return value
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> "Alert":
+        if self.per == "run" and self.after.runs > 1:
+            raise ValueError("`per: run` counts no further runs: leave out `after: {runs: ...}`")
+        return self
+
+
+def _alert(value: Any) -> Any:
+    """`alert: false` tells each run by itself; nothing else stands for no alert."""
+    if value is False:
+        return None
+    if value is None:
+        raise ValueError("this is empty; leave the key out, or write false to tell each run")
+    return value
 
 
 class Rule(BaseModel):
-    model_config = _STRICT
+    model_config = STRICT
 
     name: str = Field(min_length=1)
     when: When
-    alert: Alert = Alert()
+    alert: Annotated[Alert | None, BeforeValidator(_alert)] = Alert()
     then: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
         description="names of destinations"
     )
 
 
-def asked(
-    event: RunEvent, outcome: Outcome, trigger: str, rules: Iterable[Rule]
-) -> Mapping[str, Sequence[str]]:
-    """The destinations that `event` calls for, each with the rules that name it. Pure."""
-    by_destination: dict[str, list[str]] = {}
-    for rule in rules:
-        if rule.when.matches(event, outcome, trigger):
-            for destination in rule.then:
-                by_destination.setdefault(destination, []).append(rule.name)
-    return by_destination
+class Override(BaseModel):
+    """What happens in an environment goes to these destinations instead, whatever rules say."""
+
+    model_config = STRICT
+
+    environment: PatternsField = Field(description="names, ids or globs")
+    then: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
+        description="names of destinations"
+    )
+
+    def matches(self, event: RunEvent) -> bool:
+        return self.environment.match(id=event.environment_id, name=event.environment_name)

@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from shared.event import RunEvent
+
+
+class Level(StrEnum):
+    """How bad a problem is: something failed, or a test or a source's freshness only warned."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
 
 
 class Outcome(StrEnum):
@@ -83,7 +91,11 @@ class Result:
     tags: tuple[str, ...] = ()
     group: str = ""
     owner: str = ""
+    owner_email: str = ""
     depends_on: tuple[str, ...] = ()
+    path: str = ""
+    is_described: bool = False
+    """Whether tags, group, owner and path were looked up: without it, empty means not known."""
 
     @property
     def kind(self) -> str:
@@ -91,11 +103,28 @@ class Result:
 
     @property
     def name(self) -> str:
-        """The node's own name: `orders` of `model.shop.orders`, no hash behind a test's."""
-        parts = self.unique_id.split(".")[2:]
-        if self.kind == "test" and len(parts) > 1:
-            parts = parts[:-1]
-        return ".".join(parts) or self.unique_id
+        return node_name(self.unique_id)
+
+
+def node_name(unique_id: str) -> str:
+    """The node's own name: `orders` of `model.shop.orders`, no hash behind a test's."""
+    parts = unique_id.split(".")[2:]
+    if unique_id.startswith("test.") and len(parts) > 1:
+        parts = parts[:-1]
+    return ".".join(parts) or unique_id
+
+
+@dataclass(frozen=True)
+class Question:
+    """What must be known of a run beside the run itself; more may be answered.
+
+    `results`: of the steps that failed, or of all that ran dbt. `nodes`: unique ids of which to
+    know whether the project still has them. `newest_run`: whether the job has a newer run.
+    """
+
+    results: Literal["none", "failed", "all"] = "none"
+    nodes: frozenset[str] = frozenset()
+    newest_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +133,9 @@ class Answer:
 
     `notes` say, for people, what could not be had and why. `is_final` is False when more may be
     known soon, because the APIs answered but did not have anything yet. `is_unknown_account` is
-    True when the token works and the account is not among those it can see.
+    True when the token works and the account is not among those it can see. `is_complete`: the
+    results hold every node that the run executed. `gone`: nodes asked about that the project has
+    no longer, for certain. `newest_run`: of the job, None if it was not asked or not answered.
     """
 
     run: RunDetails | None = None
@@ -112,3 +143,21 @@ class Answer:
     notes: tuple[str, ...] = ()
     is_final: bool = True
     is_unknown_account: bool = False
+    was_down: bool = False
+    is_complete: bool = False
+    gone: frozenset[str] = frozenset()
+    newest_run: int | None = None
+
+    @property
+    def warned(self) -> bool | None:
+        """Whether a run that ended well had warnings; None if that is not known.
+
+        A source too old or not readable, or a step that failed without failing the run (those of
+        a job's checkboxes), are such warnings.
+        """
+        bad = (Status.WARNED, Status.FAILED)
+        if any(result.status in bad for result in self.results):
+            return True
+        if self.run is not None and any(step.failed for step in self.run.steps):
+            return True
+        return False if self.is_complete else None

@@ -24,6 +24,7 @@ from subscriber.process import Processor
 from subscriber.push_auth import Certificates, Off, Platform, PushAuth, Verify
 from subscriber.secrets import Secrets
 from subscriber.settings import LedgerSettings, PushSettings, Settings
+from subscriber.waking import Waking
 
 _building = threading.Lock()
 
@@ -77,6 +78,7 @@ def _processor(chosen: Settings) -> Processor:
             dead_letters=dead_letters,
             clock=clock,
         ),
+        waking=Waking(ledger, clock),
         deliveries=Deliveries(
             destinations=chosen.configuration.destinations,
             ledger=ledger,

@@ -1,0 +1,122 @@
+"""Telling: the actions by which destinations hear of a run, with their keys and messages. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.event import RunEvent
+from subscriber import message
+from subscriber.actions import Action, Message, Verb
+from subscriber.configuration import Configuration
+from subscriber.diagnosis import Diagnosis
+from subscriber.episodes import Decided, Episode, action_key, episode_key, job_subject
+from subscriber.run import Answer, Level, Outcome
+from subscriber.states import Slot
+from subscriber.wanted import Wanted
+
+LINK_LIMIT = 2_000  # characters
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What can be told of one run; nothing of it is told twice under another key."""
+
+    configuration: Configuration
+    event: RunEvent
+    outcome: Outcome
+    answer: Answer
+    now: datetime
+
+    def of_problem(
+        self, slot: Slot, episode: Episode, verb: Verb, decided: Decided, wanted: Wanted
+    ) -> Action:
+        """An open, an update or a reminder of `episode`, as it is once that has been told."""
+        told = self.problem(wanted.diagnosis, wanted.level)
+        if verb is Verb.UPDATE:
+            told = message.updated(told, self.event, episode, decided.change)
+        elif verb is Verb.REMIND:
+            told = message.reminded(told, episode, self.now)
+        told = replace(told, since=episode.since.isoformat())
+        owner = self._owner(wanted.diagnosis)
+        return of_episode(self.event, slot, episode, verb, told, self._occurred_at, owner)
+
+    def of_recovery(self, slot: Slot, episode: Episode, verb: Verb, decided: Decided) -> Action:
+        """A close, or an update that some of the nodes recovered."""
+        gone = sorted(set(episode.nodes) & self.answer.gone)
+        reason = f"No longer in the project: {', '.join(gone[:10])}" if gone else ""
+        told = message.recovered(self.event, self.link, episode, slot[1], reason)
+        if verb is Verb.UPDATE and decided.episode is not None:
+            told = replace(told, headline="", level=episode.level)
+            told = message.updated(told, self.event, decided.episode, decided.change)
+        return of_episode(
+            self.event, slot, decided.episode or episode, verb, told, self._occurred_at
+        )
+
+    def once(self, destination: str, verb: Verb, told: Message) -> Action:
+        """What is told or refreshed once for the run, by itself."""
+        event = self.event
+        subject = job_subject(event.job_id)
+        key = action_key(event.account_id, destination, subject, event.run_id, verb)
+        return Action(key, destination, verb, key, told, self._occurred_at)
+
+    def problem(self, diagnosis: Diagnosis, level: Level) -> Message:
+        return message.problem(self.event, self.answer, diagnosis, self.link, level)
+
+    def end(self) -> Message:
+        return message.ended(self.event, self.outcome, self.answer, self.link)
+
+    @property
+    def link(self) -> str:
+        """The run in dbt Cloud's own pages, as the API says or as such links are made."""
+        link = self.answer.run.link if self.answer.run else ""
+        if link.startswith(("https://", "http://")) and len(link) <= LINK_LIMIT:
+            return link
+        event = self.event
+        if not event.project_id:
+            return ""
+        base = f"https://{self.configuration.dbt_cloud.host}"
+        return f"{base}/deploy/{event.account_id}/projects/{event.project_id}/runs/{event.run_id}"
+
+    @property
+    def _occurred_at(self) -> datetime:
+        return self.event.finished_at or self.event.occurred_at or self.now
+
+    def _owner(self, diagnosis: Diagnosis) -> str:
+        """The name in the owner map of whom all these nodes belong to, if that is one."""
+        known = {name.casefold(): name for name in self.configuration.owners}
+        found = {
+            next(
+                (
+                    known[name.casefold()]
+                    for name in (cause.result.owner_email, cause.result.owner)
+                    if name.casefold() in known
+                ),
+                "",
+            )
+            for cause in diagnosis.causes
+        }
+        return found.pop() if len(found) == 1 else ""
+
+
+def of_episode(
+    event: RunEvent,
+    slot: Slot,
+    episode: Episode,
+    verb: Verb,
+    told: Message,
+    occurred_at: datetime,
+    owner: str = "",
+) -> Action:
+    """The action that tells `told` of an episode, after all that was told of it before."""
+    destination, subject = slot
+    opening_run = episode.opening_run or str(episode.latest_run)
+    n = 1 if verb in (Verb.OPEN, Verb.CLOSE) else max(episode.tellings - 1, 1)
+    return Action(
+        key=action_key(event.account_id, destination, subject, opening_run, verb, n),
+        destination=destination,
+        verb=verb,
+        episode_key=episode_key(event.account_id, subject, opening_run),
+        message=told,
+        occurred_at=occurred_at,
+        after=episode.latest_action or None,
+        owner=owner,
+    )
