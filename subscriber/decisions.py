@@ -17,7 +17,7 @@ from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
 from subscriber.deliveries import is_refused
 from subscriber.episodes import JobState
-from subscriber.ledger.contract import Kind, Ledger, Refusal, Subject, Work
+from subscriber.ledger.contract import Change, Kind, Ledger, Refusal, Subject, Work
 from subscriber.run import Answer, Outcome, Status, outcome
 
 LEASE = timedelta(seconds=60)
@@ -82,7 +82,8 @@ class Decisions:
         answer: Answer | None = None
         for _ in range(CONTENDED):
             now = self.clock()
-            before = self.ledger.subject(episodes.job_key(event.account_id, event.job_id))
+            job = episodes.job_key(event.account_id, event.job_id)
+            (before,) = self.ledger.subjects([job])
             kept = JobState.from_body(before.body)
             state = kept.without(self._never_opened(kept))
             if not self._concerns(event, state):
@@ -147,7 +148,7 @@ class Decisions:
             Work(action.key, Kind.ACTION, action.body(), recorded_at=now, due_at=now)
             for action in follows.actions
         ]
-        return self.ledger.decide(before, follows.state.body(), due)
+        return self.ledger.decide([Change(before, follows.state.body())], due)
 
     def _settled(
         self, work: Work, owner: str, event: RunEvent, ended: Outcome, follows: Consequences
