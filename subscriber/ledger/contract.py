@@ -10,11 +10,16 @@ means waiting or leased, None means settled. Thus one ordered look-up finds all 
 A claim is held until it is settled or postponed, or until somebody else is granted the work: an
 owner that is merely late may still settle.
 
+What is remembered between pieces of work is kept as subjects (a job, a node, a silence). They are
+read together, as of one moment, and changed together with the work that follows: one decision, all
+of it or nothing, and only if none of them has changed since.
+
 Times are aware and UTC, and always handed in. All methods are safe to call from several threads
 and processes at once; all raise TemporaryFailure when the ledger cannot be reached or is busy for
 longer than a few seconds, and then nothing or all of the call has happened. All raise Mistake when
 the store is not ours to use (see `check`), and PermanentFailure, before anything is written, for
-what is beyond the limits below.
+what is beyond the limits below. What is no longer needed (settled work, subjects that expire) is
+removed by the store some time after its time is up, and reads as it is until then.
 """
 
 from collections.abc import Sequence
@@ -38,10 +43,18 @@ BODY_LIMIT_BYTES = 900_000
 RESULT_LIMIT_BYTES = 100_000
 """Size of a result as JSON in ASCII."""
 
+DECISION_LIMIT_BYTES = 9_000_000
+"""Size of all keys, bodies and results of a decision; Firestore takes 10 MiB a commit."""
+
+DECISION_LIMIT_WRITES = 500
+"""Subjects and pieces of work that a decision writes; Firestore takes as many a commit."""
+
 
 class Kind(StrEnum):
     EVENT = "event"
     ACTION = "action"
+    TIMER = "timer"
+    """Subjects to look at again when it is due."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +90,37 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is remembered of one subject (a job): one document, changed by one conditional write.
+    """What is remembered of one subject (a job): one document, changed by decisions only.
 
-    `body` is JSON. `version` names the state that was read; "" means it has never been written.
+    `body` is JSON. `version` names the state that was read, and no other one of this subject ever;
+    "" means that nothing is remembered.
     """
 
     key: str
     body: dict[str, Any]
     version: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A subject as it was read, and what it becomes.
+
+    From `expire_at` on the store may forget the subject; None: never. Each change says it anew.
+    """
+
+    before: Subject
+    body: dict[str, Any]
+    expire_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Work that a decision settles: by whom it is held, and what came of it."""
+
+    key: str
+    owner: str
+    now: datetime
+    result: dict[str, Any]
 
 
 class Ledger(Protocol):
@@ -126,16 +162,42 @@ class Ledger(Protocol):
     def work(self, key: str) -> Work | None:
         """The work recorded as `key`, settled or not; possibly still after KEEP_SETTLED."""
 
-    def subject(self, key: str) -> Subject:
-        """What is remembered of `key`; an empty body if nothing is."""
+    def recorded(self, kind: Kind, *, before: datetime, limit: int) -> Sequence[Work]:
+        """At most `limit` pieces of work recorded before that time, the newest recorded first.
 
-    def decide(self, before: Subject, body: dict[str, Any], actions: Sequence[Work]) -> bool:
-        """Write the subject's new `body` and record `actions`, both or neither.
+        Settled or not, without what has expired by `before`. In no order among what was recorded
+        at one moment, as the actions of a decision are.
+        """
 
-        Only if the subject is still as in `before`: else False, and nothing has happened; read it
-        again and decide again. An action whose key is recorded already stays as it is. Recognises
-        its own write when the library repeats it after a lost answer; only if somebody else has
-        decided since is such a write answered with False, and then it is seen when read again.
+    def reopen(self, key: str, *, now: datetime) -> bool:
+        """Settled work is due now, as if never attempted; its result is kept until the next.
+
+        False if it is not settled or not known. After a lost answer the call recognises its own
+        write, unless somebody has claimed the work since: then False as well.
+        """
+
+    def subjects(self, keys: Sequence[str]) -> Sequence[Subject]:
+        """What is remembered of each, in their order, all as of one moment.
+
+        The body is empty where nothing is remembered.
+        """
+
+    def decide(
+        self, changes: Sequence[Change], due: Sequence[Work], settles: Settlement | None = None
+    ) -> bool:
+        """Write every subject, record `due` and settle, all or nothing.
+
+        Only if every subject is still as it was read, and the settled work still held by its owner:
+        else False, and nothing has happened; read again and decide again. Work of `due` whose key
+        is recorded already stays as it is; of two with one key the first counts.
+
+        Recognises its own write when the library repeats it after a lost answer; only if somebody
+        else has changed its first subject since is such a write answered with False, and then it is
+        seen when read again. A decision without changes that repeats a settlement (same owner, same
+        result, all of `due` recorded) is the same decision, and True.
+
+        Raises ValueError for a subject that is changed twice, PermanentFailure beyond
+        DECISION_LIMIT_BYTES or DECISION_LIMIT_WRITES: nothing is written then.
         """
 
     def cooldown(self, name: str) -> datetime | None:

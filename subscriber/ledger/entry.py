@@ -41,6 +41,11 @@ class Entry:
     is_held: bool = False
     expire_at: datetime | None = None
 
+    @property
+    def size_bytes(self) -> int:
+        """What the limits count: key, body and result."""
+        return len(self.key.encode()) + len(self.body) + len(self.result)
+
     @classmethod
     def of(cls, work: Work) -> Self:
         """`work` as it is first recorded. Raises PermanentFailure if it is beyond the limits."""
@@ -52,7 +57,7 @@ class Entry:
             due_at=work.due_at,
             owner=work.owner,
             attempts=work.attempts,
-            result=_encoded(work.result, RESULT_LIMIT_BYTES),
+            result=encoded_result(work.result),
             expire_at=work.recorded_at + KEEP_SETTLED if work.is_settled else None,
         )
 
@@ -88,7 +93,7 @@ class Entry:
                 self,
                 due_at=None,
                 is_held=False,
-                result=_encoded(result, RESULT_LIMIT_BYTES),
+                result=encoded_result(result),
                 expire_at=now + KEEP_SETTLED,
             )
         return self if self.due_at is None and self.owner == owner else None
@@ -101,10 +106,16 @@ class Entry:
                 self,
                 due_at=due_at,
                 is_held=False,
-                result=_encoded(result, RESULT_LIMIT_BYTES),
+                result=encoded_result(result),
                 attempts=self.attempts if counted else self.attempts - 1,
             )
         return self if self.due_at == due_at and self.owner == owner else None
+
+    def reopened(self, owner: str, now: datetime) -> Self | None:
+        """`owner` is random for each call and holds nothing: it tells whose change it was."""
+        if self.due_at is None and not self.is_expired(now):
+            return replace(self, due_at=now, owner=owner, attempts=0, expire_at=None)
+        return self if self.due_at == now and self.owner == owner else None
 
     def _is_held_by(self, owner: str) -> bool:
         return self.is_held and self.owner == owner
@@ -124,6 +135,11 @@ def checked_key(key: str) -> str:
 def encoded_body(body: dict[str, Any]) -> str:
     """`body` as JSON in ASCII. Raises PermanentFailure beyond BODY_LIMIT_BYTES."""
     return _encoded(body, BODY_LIMIT_BYTES)
+
+
+def encoded_result(result: dict[str, Any]) -> str:
+    """`result` as JSON in ASCII. Raises PermanentFailure beyond RESULT_LIMIT_BYTES."""
+    return _encoded(result, RESULT_LIMIT_BYTES)
 
 
 def decoded(text: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ write of ours whose answer was lost.
 Bodies and results are JSON in one string field each: any depth, no index entry for each of their
 values, and readable in the console.
 
-No composite index is needed. What a database should have, for the collection afterrun_work: a TTL
-policy on `expire_at`, and no index on `body`, `result` and `expire_at` (nor on `body` of
-afterrun_subjects), which would cost time and room for nothing. `due_at` must keep its index.
+What a database must have for our queries (`firestore_queries`), and should have so as not to pay
+for more, is declared in deploy/firestore.indexes.json: composite indexes, TTL policies on
+`expire_at`, and fields without an index of their own.
 
 Source: https://cloud.google.com/firestore/docs/ttl
 """
@@ -17,17 +17,20 @@ Source: https://cloud.google.com/firestore/docs/ttl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from shared.errors import Mistake, TemporaryFailure
-from subscriber.ledger.contract import Kind, Refusal, Subject, Work
-from subscriber.ledger.entry import Entry, checked_key, decoded, encoded_body
+from subscriber.ledger import firestore_queries as queries
+from subscriber.ledger.contract import Change, Kind, Refusal, Settlement, Subject, Work
+from subscriber.ledger.decision import Decision, State
+from subscriber.ledger.entry import Entry
 from subscriber.ledger.firestore_database import Database, Document
+from subscriber.ledger.firestore_queries import WORK
+from subscriber.ledger.schema import SCHEMA_VERSION, refusal
 
-WORK, SUBJECTS = "afterrun_work", "afterrun_subjects"
-COOLDOWNS, META = "afterrun_cooldowns", "afterrun_meta"
-SCHEMA_VERSION = 1
+SUBJECTS, COOLDOWNS, META = "afterrun_subjects", "afterrun_cooldowns", "afterrun_meta"
 CALL_TIMEOUT_S = 5.0
 ROUNDS = 10  # each but the last was lost to somebody else's write
 
@@ -36,7 +39,10 @@ _Refused = TypeVar("_Refused", Refusal, None)
 
 
 class FirestoreLedger:
-    """Keeps everything in four collections of one database. Connects on first use."""
+    """Keeps everything in four collections of one database.
+
+    Connects on first use, and looks first whether what is there is ours.
+    """
 
     def __init__(
         self,
@@ -46,7 +52,8 @@ class FirestoreLedger:
         *,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
-        self._database = Database(project, database, emulator_host, timeout_s)
+        self._store = Database(project, database, emulator_host, timeout_s)
+        self._is_ours = False
 
     def record(self, work: Work) -> None:
         entry = Entry.of(work)
@@ -55,7 +62,7 @@ class FirestoreLedger:
             additions = _additions([entry], [known])
             if not additions or self._database.write(additions):
                 return
-            known = self._read(WORK, entry.key)
+            (known,) = self._known([entry])
         raise _contended()
 
     def claim(self, key: str, *, owner: str, now: datetime, lease: timedelta) -> Work | Refusal:
@@ -85,39 +92,58 @@ class FirestoreLedger:
         return postponed is not None
 
     def due(self, now: datetime, limit: int) -> Sequence[Work]:
-        return [
-            _entry(document).work() for document in self._database.until(WORK, "due_at", now, limit)
-        ]
+        found = self._database.find(queries.due(now), limit)
+        return [_entry(document).work() for document in islice(found, limit)]
 
     def work(self, key: str) -> Work | None:
         document = self._read(WORK, key)
         return _entry(document).work() if document.version else None
 
-    def subject(self, key: str) -> Subject:
-        document = self._read(SUBJECTS, key)
-        return Subject(key, decoded(document.values.get("body", "{}")), document.version)
+    def recorded(self, kind: Kind, *, before: datetime, limit: int) -> Sequence[Work]:
+        entries = map(_entry, self._database.find(queries.recorded(kind, before), limit))
+        kept = (entry for entry in entries if not entry.is_expired(before))
+        return [entry.work() for entry in islice(kept, limit)]
 
-    def decide(self, before: Subject, body: dict[str, Any], actions: Sequence[Work]) -> bool:
-        # no two decisions write the same document, so its writer tells whose write it was
+    def reopen(self, key: str, *, now: datetime) -> bool:
+        owner = uuid4().hex
+        reopened = self._change(key, lambda entry: entry.reopened(owner, now), missing=None)
+        return reopened is not None
+
+    def subjects(self, keys: Sequence[str]) -> Sequence[Subject]:
+        documents = self._database.read(SUBJECTS, keys)
+        return [
+            State(found.key, found.version, found.values.get("body", "{}")).subject()
+            for found in documents
+        ]
+
+    def decide(
+        self, changes: Sequence[Change], due: Sequence[Work], settles: Settlement | None = None
+    ) -> bool:
+        decision = Decision.of(changes, due, settles)
+        # every decision writes its subjects, so the writer of one tells whose write it was
         writer = uuid4().hex
-        subject = Document(
-            SUBJECTS,
-            checked_key(before.key),
-            {"body": encoded_body(body), "writer": writer},
-            before.version,
-        )
-        entries = list({entry.key: entry for entry in map(Entry.of, reversed(actions))}.values())
-        known = [Document(WORK, entry.key, {}) for entry in entries]
+        subjects = [_subject(state, writer) for state in decision.states]
+        known = [Document(WORK, entry.key, {}) for entry in decision.due]
         for _ in range(ROUNDS):
-            if self._database.write([subject, *_additions(entries, known)]):
+            settlement = []
+            if settles is not None:
+                document = self._read(WORK, settles.key)
+                entry = _entry(document) if document.version else None
+                settled = decision.settled(entry)
+                if settled is None:
+                    recorded = [each.key for each in self._known(decision.due) if each.version]
+                    return decision.is_repeated(entry, recorded)
+                settlement = [replace(document, values=_changed(settled))]
+            writes = [*subjects, *settlement, *_additions(decision.due, known)]
+            if not writes or self._database.write(writes):
                 return True
-            found = self._read(SUBJECTS, before.key)
-            if found.values.get("writer") == writer:
+            found = self._database.read(SUBJECTS, [each.key for each in subjects], ["writer"])
+            if found and found[0].values.get("writer") == writer:
                 return True
-            if found.version != before.version:
+            if [each.version for each in found] != [each.version for each in subjects]:
                 return False
-            # then some action was known already; it stays as it is
-            known = self._database.read(WORK, [entry.key for entry in entries])
+            # then it was the settled work, or some of what is due was known already
+            known = self._known(decision.due)
         raise _contended()
 
     def cooldown(self, name: str) -> datetime | None:
@@ -135,17 +161,26 @@ class FirestoreLedger:
 
     def check(self) -> None:
         # tried each time: who may not write is refused before it matters that it is there
-        if self._database.write([Document(META, "schema", {"version": SCHEMA_VERSION})]):
-            return
-        version = self._read(META, "schema").values.get("version")
-        if version != SCHEMA_VERSION:
-            raise Mistake(
-                f"LEDGER: the Firestore database holds version {version} of the ledger, this "
-                f"program reads {SCHEMA_VERSION}; run the program that wrote it, or name another"
-            )
+        if not self._store.write([Document(META, "schema", {"version": SCHEMA_VERSION})]):
+            (kept,) = self._store.read(META, ["schema"])
+            version = kept.values.get("version", 0)
+            if version != SCHEMA_VERSION:
+                raise Mistake(f"LEDGER: the Firestore database: {refusal(version)}")
+        self._is_ours = True
+
+    @property
+    def _database(self) -> Database:
+        """The database, once it has passed the check."""
+        if not self._is_ours:
+            self.check()
+        return self._store
 
     def _read(self, collection: str, key: str) -> Document:
         return self._database.read(collection, [key])[0]
+
+    def _known(self, entries: Sequence[Entry]) -> list[Document]:
+        """What is recorded under the keys of `entries`, as far as `_additions` looks at it."""
+        return self._database.read(WORK, [entry.key for entry in entries], ["expire_at"])
 
     def _change(
         self, key: str, change: Callable[[Entry], Entry | _Refused], *, missing: _Refused
@@ -158,11 +193,7 @@ class FirestoreLedger:
             after = change(before)
             if not isinstance(after, Entry) or after is before:
                 return after
-            values = _values(after)
-            # what never changes is not sent again
-            for name in ("kind", "body", "recorded_at"):
-                del values[name]
-            if self._database.write([replace(document, values=values)]):
+            if self._database.write([replace(document, values=_changed(after))]):
                 return after
         raise _contended()
 
@@ -172,12 +203,29 @@ def _additions(entries: Sequence[Entry], known: Sequence[Document]) -> list[Docu
     return [
         replace(document, values=_values(entry))
         for entry, document in zip(entries, known, strict=True)
-        if not document.version or _entry(document).is_expired(entry.recorded_at)
+        if not document.version or _is_expired(document, entry.recorded_at)
     ]
+
+
+def _is_expired(document: Document, now: datetime) -> bool:
+    return "expire_at" in document.values and document.values["expire_at"] <= now
+
+
+def _subject(state: State, writer: str) -> Document:
+    values = {"body": state.body, "expire_at": state.expire_at, "writer": writer}
+    return Document(SUBJECTS, state.key, values, state.version)
 
 
 def _values(entry: Entry) -> dict[str, Any]:
     return vars(entry) | {"kind": entry.kind.value}
+
+
+def _changed(entry: Entry) -> dict[str, Any]:
+    """Without what never changes, which is not sent again."""
+    values = _values(entry)
+    for name in ("kind", "body", "recorded_at"):
+        del values[name]
+    return values
 
 
 def _entry(document: Document) -> Entry:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +18,7 @@ from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.cloud.firestore import DELETE_FIELD, Client, FieldFilter, LastUpdateOption
 
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
+from subscriber.ledger.firestore_queries import Query
 
 AT_ONCE = if_exception_type(
     exceptions.ServiceUnavailable,
@@ -58,28 +58,43 @@ class Database:
             predicate=AT_ONCE, initial=0.1, multiplier=2.0, maximum=1.0, timeout=timeout_s
         )
 
-    def read(self, collection: str, keys: Sequence[str]) -> list[Document]:
-        """The documents of these keys, in their order, all as of one moment."""
+    def read(
+        self, collection: str, keys: Sequence[str], fields: Sequence[str] | None = None
+    ) -> list[Document]:
+        """The documents of these keys, in their order, all as of one moment.
+
+        With `fields` only those come: enough to see that a document is there, and cheap.
+        """
         if not keys:
             return []
         with self._translating():
-            client = self._client()
-            references = [client.collection(collection).document(_id(key)) for key in keys]
+            documents = self._client().collection(collection)
+            references = [documents.document(_id(key)) for key in dict.fromkeys(keys)]
             found = {
                 snapshot.id: snapshot
-                for snapshot in client.get_all(
-                    references, retry=self._retry, timeout=self._timeout_s
+                for snapshot in self._client().get_all(
+                    references, fields, retry=self._retry, timeout=self._timeout_s
                 )
             }
         return [_document(collection, key, found[_id(key)]) for key in keys]
 
-    def until(self, collection: str, field: str, time: datetime, limit: int) -> list[Document]:
-        """At most `limit` documents whose `field` is not after `time`, in its order."""
-        with self._translating():
-            documents = self._client().collection(collection)
-            query = documents.where(filter=FieldFilter(field, "<=", time)).order_by(field)
-            found = query.limit(limit).get(retry=self._retry, timeout=self._timeout_s)
-        return [_document(collection, snapshot.get("key"), snapshot) for snapshot in found]
+    def find(self, query: Query, page: int) -> Iterator[Document]:
+        """The documents that `query` asks for, `page` of them at a time and as they are taken."""
+        asked = None
+        while True:
+            with self._translating():
+                if asked is None:
+                    asked = self._client().collection(query.collection).limit(page)
+                    for each in query.filters:
+                        asked = asked.where(filter=FieldFilter(each.field, each.op, each.value))
+                    for order in query.order:
+                        asked = asked.order_by(order.field, direction=order.direction)
+                found = asked.get(retry=self._retry, timeout=self._timeout_s)
+            for snapshot in found:
+                yield _document(query.collection, snapshot.get("key"), snapshot)
+            if len(found) < page:
+                return
+            asked = asked.start_after(found[-1])
 
     def write(self, documents: Sequence[Document]) -> bool:
         """Write all of them, each over its `version`; a value of None removes that field.
@@ -143,7 +158,8 @@ class Database:
             ) from None
         except exceptions.FailedPrecondition:
             raise Mistake(
-                f"{name}: the database must be in Native mode, and its field due_at indexed"
+                f"{name}: the database must be in Native mode, and have the indexes of "
+                "deploy/firestore.indexes.json"
             ) from None
         except (RefreshError, TransportError) as error:
             raise TemporaryFailure(f"Firestore: {type(error).__name__}") from None

@@ -3,14 +3,19 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from heapq import nsmallest
+from heapq import nlargest, nsmallest
+from itertools import count, islice
+from operator import attrgetter
 from typing import Any
+from uuid import uuid4
 
-from subscriber.ledger.contract import Refusal, Subject, Work
-from subscriber.ledger.entry import Entry, checked_key, decoded, encoded_body
+from subscriber.ledger.contract import Change, Kind, Refusal, Settlement, Subject, Work
+from subscriber.ledger.decision import Decision, State
+from subscriber.ledger.entry import Entry
 
-FORGET_AT_ONCE = 10  # expired entries that a settlement removes; it adds but one
+FORGET_AT_ONCE = 10  # expired entries, and subjects, that a settlement removes; it adds but one
 
 
 class MemoryLedger:
@@ -20,7 +25,8 @@ class MemoryLedger:
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._settled: deque[Entry] = deque()  # about in the order in which they expire
-        self._subjects: dict[str, tuple[int, str]] = {}
+        self._subjects: dict[str, State] = {}
+        self._versions = count(1)
         self._cooldowns: dict[str, datetime] = {}
 
     def record(self, work: Work) -> None:
@@ -79,20 +85,49 @@ class MemoryLedger:
             entry = self._entries.get(key)
         return entry.work() if entry else None
 
-    def subject(self, key: str) -> Subject:
+    def recorded(self, kind: Kind, *, before: datetime, limit: int) -> Sequence[Work]:
         with self._lock:
-            version, body = self._subjects.get(key, (0, "{}"))
-        return Subject(key, decoded(body), str(version or ""))
+            found = [
+                entry
+                for entry in self._entries.values()
+                if entry.kind is kind
+                and entry.recorded_at < before
+                and not entry.is_expired(before)
+            ]
+        return [entry.work() for entry in nlargest(limit, found, key=attrgetter("recorded_at"))]
 
-    def decide(self, before: Subject, body: dict[str, Any], actions: Sequence[Work]) -> bool:
-        key, text = checked_key(before.key), encoded_body(body)
-        entries = [Entry.of(action) for action in actions]
+    def reopen(self, key: str, *, now: datetime) -> bool:
         with self._lock:
-            version, _ = self._subjects.get(key, (0, ""))
-            if before.version != str(version or ""):
+            entry = self._entries.get(key)
+            reopened = entry.reopened(uuid4().hex, now) if entry else None
+            if reopened is None:
                 return False
-            self._subjects[key] = version + 1, text
-            for entry in entries:
+            self._entries[key] = reopened
+            return True
+
+    def subjects(self, keys: Sequence[str]) -> Sequence[Subject]:
+        with self._lock:
+            states = [self._subjects.get(key, State(key)) for key in keys]
+        return [state.subject() for state in states]
+
+    def decide(
+        self, changes: Sequence[Change], due: Sequence[Work], settles: Settlement | None = None
+    ) -> bool:
+        decision = Decision.of(changes, due, settles)
+        with self._lock:
+            for state in decision.states:
+                if self._subjects.get(state.key, State(state.key)).version != state.version:
+                    return False
+            if settles is not None:
+                entry = self._entries.get(settles.key)
+                settled = decision.settled(entry)
+                if settled is None:
+                    return decision.is_repeated(entry, self._entries.keys())
+                self._keep(settled)
+                self._forget_expired(settles.now)
+            for state in decision.states:
+                self._subjects[state.key] = replace(state, version=str(next(self._versions)))
+            for entry in decision.due:
                 self._record(entry)
             return True
 
@@ -118,6 +153,13 @@ class MemoryLedger:
             self._settled.append(entry)
 
     def _forget_expired(self, now: datetime) -> None:
+        expired = (
+            key
+            for key, state in self._subjects.items()
+            if state.expire_at is not None and state.expire_at <= now
+        )
+        for key in list(islice(expired, FORGET_AT_ONCE)):
+            del self._subjects[key]
         for _ in range(min(FORGET_AT_ONCE, len(self._settled))):
             if not self._settled[0].is_expired(now):
                 return

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from subscriber.ledger.contract import Kind, Refusal, Subject, Work
-from subscriber.ledger.entry import Entry, checked_key, decoded, encoded_body
+from subscriber.ledger.contract import Change, Kind, Refusal, Settlement, Subject, Work
+from subscriber.ledger.decision import Decision, State
+from subscriber.ledger.entry import Entry
 from subscriber.ledger.sqlite_file import SqliteFile
 
 BUSY_TIMEOUT_S = 5.0
-FORGET_AT_ONCE = 10  # expired rows that a settlement removes; it adds but one
+FORGET_AT_ONCE = 10  # expired rows of each table that a settlement removes; it adds but one
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -78,24 +80,49 @@ class SqliteLedger:
             entry = _entry(connection, key)
         return entry.work() if entry else None
 
-    def subject(self, key: str) -> Subject:
+    def recorded(self, kind: Kind, *, before: datetime, limit: int) -> Sequence[Work]:
         with self._file.reading() as connection:
-            version, body = _subject(connection, key)
-        return Subject(key, decoded(body), version)
+            rows = connection.execute(
+                "SELECT * FROM work WHERE kind = :kind AND recorded_at < :before"
+                " AND (expire_at IS NULL OR expire_at > :before)"
+                " ORDER BY recorded_at DESC LIMIT :limit",
+                {"kind": kind, "before": _number(before), "limit": limit},
+            ).fetchall()
+        return [_entry_of(row).work() for row in rows]
 
-    def decide(self, before: Subject, body: dict[str, Any], actions: Sequence[Work]) -> bool:
-        key, text = checked_key(before.key), encoded_body(body)
-        entries = [Entry.of(action) for action in actions]
+    def reopen(self, key: str, *, now: datetime) -> bool:
         with self._file.changing() as connection:
-            version, _ = _subject(connection, key)
-            if version != before.version:
+            entry = _entry(connection, key)
+            reopened = entry.reopened(uuid4().hex, now) if entry else None
+            if reopened is None:
                 return False
-            connection.execute(
-                "INSERT INTO subjects (key, body, version) VALUES (?, ?, 1)"
-                " ON CONFLICT (key) DO UPDATE SET body = excluded.body, version = version + 1",
-                (key, text),
-            )
-            for entry in entries:
+            _update(connection, reopened)
+            return True
+
+    def subjects(self, keys: Sequence[str]) -> Sequence[Subject]:
+        with self._file.reading() as connection:
+            states = [_state(connection, key) for key in keys]
+        return [state.subject() for state in states]
+
+    def decide(
+        self, changes: Sequence[Change], due: Sequence[Work], settles: Settlement | None = None
+    ) -> bool:
+        decision = Decision.of(changes, due, settles)
+        with self._file.changing() as connection:
+            for state in decision.states:
+                if _state(connection, state.key).version != state.version:
+                    return False
+            if settles is not None:
+                entry = _entry(connection, settles.key)
+                settled = decision.settled(entry)
+                if settled is None:
+                    known = [each.key for each in decision.due if _entry(connection, each.key)]
+                    return decision.is_repeated(entry, known)
+                _update(connection, settled)
+                _forget_expired(connection, settles.now)
+            for state in decision.states:
+                _write(connection, state)
+            for entry in decision.due:
                 _record(connection, entry)
             return True
 
@@ -149,17 +176,28 @@ def _update(connection: sqlite3.Connection, entry: Entry) -> None:
 
 
 def _forget_expired(connection: sqlite3.Connection, now: datetime) -> None:
+    for table in ("work", "subjects"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE rowid IN"  # noqa: S608 - one of the two above
+            f" (SELECT rowid FROM {table} WHERE expire_at <= ? ORDER BY expire_at LIMIT ?)",
+            (_number(now), FORGET_AT_ONCE),
+        )
+
+
+def _state(connection: sqlite3.Connection, key: str) -> State:
+    row = connection.execute("SELECT * FROM subjects WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        return State(key)
+    return State(row["key"], row["version"], row["body"], _time(row["expire_at"]))
+
+
+def _write(connection: sqlite3.Connection, state: State) -> None:
+    # a subject may be forgotten and come again: a count would name two states alike
+    version = uuid4().hex
     connection.execute(
-        "DELETE FROM work WHERE rowid IN"
-        " (SELECT rowid FROM work WHERE expire_at <= ? ORDER BY expire_at LIMIT ?)",
-        (_number(now), FORGET_AT_ONCE),
+        "REPLACE INTO subjects (key, body, version, expire_at) VALUES (?, ?, ?, ?)",
+        (state.key, state.body, version, _number(state.expire_at)),
     )
-
-
-def _subject(connection: sqlite3.Connection, key: str) -> tuple[str, str]:
-    """Its version and its body as JSON."""
-    row = connection.execute("SELECT version, body FROM subjects WHERE key = ?", (key,)).fetchone()
-    return (str(row["version"]), row["body"]) if row else ("", "{}")
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import Mistake, TemporaryFailure
+from subscriber.ledger.schema import SCHEMA_VERSION, refusal
 
 APPLICATION_ID = 0x41465452  # "AFTR", where `file` and SQLite look for whose a file is
-SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE work (
     key TEXT PRIMARY KEY,
@@ -29,7 +29,14 @@ CREATE TABLE work (
 );
 CREATE INDEX work_due ON work (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX work_expire ON work (expire_at) WHERE expire_at IS NOT NULL;
-CREATE TABLE subjects (key TEXT PRIMARY KEY, body TEXT NOT NULL, version INTEGER NOT NULL);
+CREATE INDEX work_recorded ON work (kind, recorded_at);
+CREATE TABLE subjects (
+    key TEXT PRIMARY KEY,
+    body TEXT NOT NULL,
+    version TEXT NOT NULL,
+    expire_at INTEGER
+);
+CREATE INDEX subjects_expire ON subjects (expire_at) WHERE expire_at IS NOT NULL;
 CREATE TABLE cooldowns (name TEXT PRIMARY KEY, until INTEGER NOT NULL);
 """
 
@@ -57,17 +64,9 @@ class SqliteFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One look-up, which sees a state as committed."""
-        if not self._turn.acquire(timeout=self._busy_timeout_s):
-            raise TemporaryFailure("the ledger's file is busy")
-        try:
-            yield self._connection()
-        except sqlite3.Error as error:
-            if not hasattr(error, "sqlite_errorcode"):
-                raise  # a call that SQLite never saw: a bug
-            raise self._failure(error) from None
-        finally:
-            self._turn.release()
+        """All look-ups within see one state as committed."""
+        with self._transaction("DEFERRED") as connection:
+            yield connection
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
@@ -75,14 +74,28 @@ class SqliteFile:
 
         Nobody else, in this process or another, changes the file meanwhile.
         """
-        with self.reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._transaction("IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
+        if not self._turn.acquire(timeout=self._busy_timeout_s):
+            raise TemporaryFailure("the ledger's file is busy")
+        try:
+            connection = self._connection()
+            connection.execute(f"BEGIN {kind}")
             try:
                 yield connection
                 connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            if not hasattr(error, "sqlite_errorcode"):
+                raise  # a call that SQLite never saw: a bug
+            raise self._failure(error) from None
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         with self._turn:
@@ -139,10 +152,7 @@ class SqliteFile:
         if application_id != APPLICATION_ID:
             raise self._mistake("it belongs to something else; name another file")
         if version != SCHEMA_VERSION:
-            raise self._mistake(
-                f"its version is {version}, this program reads {SCHEMA_VERSION}; "
-                "run the program that wrote it, or name another file"
-            )
+            raise self._mistake(refusal(version))
         return False
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import PermanentFailure, TemporaryFailure
+from subscriber.ledger.contract import Change
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import UnknownOutcome
 from subscriber.process import TICK_PAGE
@@ -387,7 +388,7 @@ def test_an_event_that_cannot_be_recorded_comes_again():
     assert story.alerts.actions == []
 
 
-@pytest.mark.parametrize("method", ["claim", "subject", "decide", "settle"])
+@pytest.mark.parametrize("method", ["claim", "subjects", "decide", "settle"])
 def test_what_fails_after_the_recording_is_done_on_a_tick(method):
     ledger = UnreachableLedger(method)
     story = Story(rules=(PAGE,), ledger=ledger)
@@ -423,8 +424,8 @@ class RacingLedger(MemoryLedger):
 
     meanwhile: Callable[[], None] | None = None
 
-    def subject(self, key):
-        seen = super().subject(key)
+    def subjects(self, keys):
+        seen = super().subjects(keys)
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             happens()
@@ -472,7 +473,7 @@ def test_an_action_that_breaks_us_for_a_day_is_a_dead_letter():
 
 def test_an_event_whose_consequences_the_ledger_cannot_hold_is_a_dead_letter():
     class SmallLedger(MemoryLedger):
-        def decide(self, before, body, actions):
+        def decide(self, changes, due, settles=None):
             raise PermanentFailure("too big for the ledger")
 
     story = Story(rules=(PAGE,), ledger=SmallLedger())
@@ -487,7 +488,7 @@ def test_an_event_whose_consequences_the_ledger_cannot_hold_is_a_dead_letter():
 
 def test_an_event_given_up_without_a_dead_letter_topic_comes_to_an_end_all_the_same():
     class SmallLedger(MemoryLedger):
-        def decide(self, before, body, actions):
+        def decide(self, changes, due, settles=None):
             raise PermanentFailure("too big for the ledger")
 
     story = Story(rules=(PAGE,), ledger=SmallLedger())
@@ -657,8 +658,9 @@ def test_a_close_whose_open_is_no_longer_known_goes_out():
     story = Story(rules=(PAGE,))
     story.comes(a_body(event_id="wev_1", run_id=100))
     later = Story(rules=(PAGE,), alerts=story.alerts)
-    before = later.ledger.subject("1/job/7")
-    later.ledger.decide(before, story.ledger.subject("1/job/7").body, [])
+    (before,) = later.ledger.subjects(["1/job/7"])
+    (known,) = story.ledger.subjects(["1/job/7"])
+    later.ledger.decide([Change(before, known.body)], [])
 
     later.comes(a_good_body(event_id="wev_2", run_id=101))
 

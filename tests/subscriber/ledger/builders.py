@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from subscriber.ledger.contract import Kind, Work
+from subscriber.ledger.contract import Kind, Ledger, Subject, Work
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
@@ -19,3 +19,9 @@ def some_work(
     recorded_at: datetime = NOW,
 ) -> Work:
     return Work(key, kind, {"say": "hello"} if body is None else body, recorded_at, due_at)
+
+
+def seen(ledger: Ledger, key: str) -> Subject:
+    """What `ledger` remembers of one subject."""
+    (subject,) = ledger.subjects([key])
+    return subject

@@ -22,6 +22,7 @@ from subscriber.ledger.contract import (
     KEEP_SETTLED,
     KEY_LIMIT,
     RESULT_LIMIT_BYTES,
+    Change,
     Kind,
     Ledger,
     Refusal,
@@ -32,7 +33,7 @@ from subscriber.ledger.firestore import FirestoreLedger
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.ledger.sqlite import SqliteLedger
 from tests.emulators import ON_FIRESTORE
-from tests.subscriber.ledger.builders import LEASE, NOW, SECOND, some_work
+from tests.subscriber.ledger.builders import LEASE, NOW, SECOND, seen, some_work
 
 THREADS = 8
 
@@ -167,9 +168,9 @@ def test_keys_are_text_of_any_kind_and_all_apart(ledger: Ledger) -> None:
 
 def test_subjects_may_be_named_by_text_of_any_kind(ledger: Ledger) -> None:
     for number, key in enumerate(KEYS):
-        assert ledger.decide(ledger.subject(key), {"number": number}, [])
+        assert ledger.decide([Change(seen(ledger, key), {"number": number})], [])
 
-    assert [ledger.subject(key).body["number"] for key in KEYS] == list(range(len(KEYS)))
+    assert [seen(ledger, key).body["number"] for key in KEYS] == list(range(len(KEYS)))
 
 
 @pytest.mark.parametrize("key", ["x" * (KEY_LIMIT + 1), "half a pair \ud83d"], ids=["long", "half"])
@@ -177,7 +178,7 @@ def test_a_key_that_cannot_be_kept_is_refused(ledger: Ledger, key: str) -> None:
     with pytest.raises(PermanentFailure):
         ledger.record(some_work(key))
     with pytest.raises(PermanentFailure):
-        ledger.decide(Subject(key, {}), {}, [])
+        ledger.decide([Change(Subject(key, {}), {})], [])
 
     assert ledger.due(NOW, 10) == []
 
@@ -233,11 +234,11 @@ def test_bodies_results_and_subjects_of_any_json_come_back(
     ledger.record(some_work(key, body=body))
     ledger.claim(key, owner="me", now=NOW, lease=LEASE)
     ledger.settle(key, owner="me", now=NOW, result=body)
-    ledger.decide(Subject(key, {}), body, [])
+    ledger.decide([Change(Subject(key, {}), body)], [])
 
     work = ledger.work(key)
     assert work is not None
-    assert work.body == work.result == ledger.subject(key).body == body
+    assert work.body == work.result == seen(ledger, key).body == body
 
 
 def test_the_largest_body_and_the_largest_result_fit_together(ledger: Ledger) -> None:
@@ -256,14 +257,16 @@ def test_what_is_too_large_is_refused_before_anything_is_written(ledger: Ledger)
     with pytest.raises(PermanentFailure):
         ledger.record(some_work(body=too_large))
     with pytest.raises(PermanentFailure):
-        ledger.decide(Subject("subject", {}), too_large, [some_work()])
+        ledger.decide([Change(Subject("subject", {}), too_large)], [some_work()])
     with pytest.raises(PermanentFailure):
-        ledger.decide(Subject("subject", {}), {}, [some_work("other"), some_work(body=too_large)])
+        ledger.decide(
+            [Change(Subject("subject", {}), {})], [some_work("other"), some_work(body=too_large)]
+        )
     with pytest.raises(PermanentFailure):
         ledger.settle("claimed", owner="me", now=NOW, result={"x": "x" * RESULT_LIMIT_BYTES})
 
     assert ledger.due(NOW, 10) == []
-    assert ledger.subject("subject").version == ""
+    assert seen(ledger, "subject").version == ""
     assert ledger.postpone("claimed", owner="me", due_at=NOW, result={})
 
 
@@ -482,7 +485,7 @@ def test_a_key_is_free_again_when_its_work_is_long_settled(ledger: Ledger) -> No
     action = some_work("action", due_at=end, recorded_at=end)
 
     ledger.record(event)
-    assert ledger.decide(ledger.subject("job"), {"n": 1}, [action])
+    assert ledger.decide([Change(seen(ledger, "job"), {"n": 1})], [action])
     ledger.record(some_work("other", recorded_at=end))
     ledger.claim("other", owner="me", now=end, lease=LEASE)
     ledger.settle("other", owner="me", now=end, result={})
@@ -496,15 +499,15 @@ def test_a_key_is_free_again_when_its_work_is_long_settled(ledger: Ledger) -> No
 
 
 def test_of_an_unknown_subject_nothing_is_remembered(ledger: Ledger) -> None:
-    assert ledger.subject("job/17") == Subject("job/17", {}, "")
+    assert seen(ledger, "job/17") == Subject("job/17", {}, "")
 
 
 def test_a_decision_keeps_the_subject_and_its_actions(ledger: Ledger) -> None:
     actions = [some_work("open"), some_work("tell")]
 
-    assert ledger.decide(ledger.subject("job/17"), {"episode": "open"}, actions)
+    assert ledger.decide([Change(seen(ledger, "job/17"), {"episode": "open"})], actions)
 
-    after = ledger.subject("job/17")
+    after = seen(ledger, "job/17")
     assert after.body == {"episode": "open"}
     assert after.version != ""
     assert [ledger.work("open"), ledger.work("tell")] == actions
@@ -512,9 +515,9 @@ def test_a_decision_keeps_the_subject_and_its_actions(ledger: Ledger) -> None:
 
 def test_decisions_follow_each_other(ledger: Ledger) -> None:
     for number in range(3):
-        before = ledger.subject("job/17")
+        before = seen(ledger, "job/17")
         assert before.body.get("number", -1) == number - 1
-        assert ledger.decide(before, {"number": number}, [some_work(f"update/{number}")])
+        assert ledger.decide([Change(before, {"number": number})], [some_work(f"update/{number}")])
 
     assert len(ledger.due(NOW, 10)) == 3
 
@@ -524,24 +527,26 @@ def test_a_decision_on_an_older_state_loses_and_nothing_happens(
     ledger: Ledger, *, is_new: bool
 ) -> None:
     if not is_new:
-        ledger.decide(ledger.subject("job/17"), {"by": "nobody"}, [])
-    before = ledger.subject("job/17")
-    ledger.decide(before, {"by": "quick"}, [some_work("quick")])
+        ledger.decide([Change(seen(ledger, "job/17"), {"by": "nobody"})], [])
+    before = seen(ledger, "job/17")
+    ledger.decide([Change(before, {"by": "quick"})], [some_work("quick")])
 
-    assert not ledger.decide(before, {"by": "slow"}, [some_work("slow"), some_work("quick")])
+    assert not ledger.decide(
+        [Change(before, {"by": "slow"})], [some_work("slow"), some_work("quick")]
+    )
 
-    assert ledger.subject("job/17").body == {"by": "quick"}
+    assert seen(ledger, "job/17").body == {"by": "quick"}
     assert ledger.work("slow") is None
 
 
 def test_a_decision_that_writes_the_same_body_still_defeats_those_on_the_older_state(
     ledger: Ledger,
 ) -> None:
-    ledger.decide(ledger.subject("job/17"), {"same": True}, [])
-    before = ledger.subject("job/17")
+    ledger.decide([Change(seen(ledger, "job/17"), {"same": True})], [])
+    before = seen(ledger, "job/17")
 
-    assert ledger.decide(before, {"same": True}, [some_work("one")])
-    assert not ledger.decide(before, {"same": True}, [some_work("two")])
+    assert ledger.decide([Change(before, {"same": True})], [some_work("one")])
+    assert not ledger.decide([Change(before, {"same": True})], [some_work("two")])
 
 
 def test_a_decision_leaves_actions_that_are_known_as_they_are(ledger: Ledger) -> None:
@@ -551,9 +556,9 @@ def test_a_decision_leaves_actions_that_are_known_as_they_are(ledger: Ledger) ->
     settled = ledger.work("settled")
     actions = [some_work(key, body={"new": True}) for key in ("leased", "new", "settled")]
 
-    assert ledger.decide(ledger.subject("job/17"), {"n": 1}, actions)
+    assert ledger.decide([Change(seen(ledger, "job/17"), {"n": 1})], actions)
 
-    assert ledger.subject("job/17").body == {"n": 1}
+    assert seen(ledger, "job/17").body == {"n": 1}
     assert ledger.work("leased") == leased
     assert ledger.work("settled") == settled
     assert ledger.work("new") == some_work("new", body={"new": True})
@@ -562,7 +567,7 @@ def test_a_decision_leaves_actions_that_are_known_as_they_are(ledger: Ledger) ->
 def test_of_two_actions_with_one_key_the_first_is_recorded(ledger: Ledger) -> None:
     actions = [some_work(body={"number": 1}), some_work(body={"number": 2})]
 
-    assert ledger.decide(ledger.subject("job/17"), {}, actions)
+    assert ledger.decide([Change(seen(ledger, "job/17"), {})], actions)
 
     work = ledger.work("work")
     assert work is not None
@@ -573,16 +578,18 @@ def test_decisions_made_at_once_are_all_made_one_after_the_other(ledger: Ledger)
     def count_up(number: int) -> int:
         lost = 0
         while True:
-            before = ledger.subject("job/17")
+            before = seen(ledger, "job/17")
             body = {"count": before.body.get("count", 0) + 1}
-            if ledger.decide(before, body, [some_work(f"by {number}"), some_work("shared")]):
+            if ledger.decide(
+                [Change(before, body)], [some_work(f"by {number}"), some_work("shared")]
+            ):
                 return lost
             lost += 1
             assert lost < 100, "somebody wins each round, so nobody loses so often"
 
     at_once(count_up)
 
-    assert ledger.subject("job/17").body == {"count": THREADS}
+    assert seen(ledger, "job/17").body == {"count": THREADS}
     recorded = Counter(work.key for work in ledger.due(NOW, 100))
     assert recorded == Counter([*(f"by {number}" for number in range(THREADS)), "shared"])
 

@@ -11,11 +11,12 @@ import pytest
 from google.cloud.firestore import Client
 
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
-from subscriber.ledger.contract import KEEP_SETTLED, Refusal, Work
-from subscriber.ledger.firestore import META, WORK, FirestoreLedger
+from subscriber.ledger.contract import KEEP_SETTLED, Change, Refusal, Work
+from subscriber.ledger.firestore import META, FirestoreLedger
 from subscriber.ledger.firestore_database import Database, Document
+from subscriber.ledger.firestore_queries import WORK
 from tests.emulators import ON_FIRESTORE
-from tests.subscriber.ledger.builders import LEASE, NOW, SECOND, some_work
+from tests.subscriber.ledger.builders import LEASE, NOW, SECOND, seen, some_work
 from tests.subscriber.ledger.claimants import granted
 from tests.subscriber.ledger.firestore_proxy import Faults, proxy
 
@@ -43,7 +44,10 @@ def faults() -> Faults:
 def ledger(project: str, firestore_emulator: str, faults: Faults) -> Iterator[FirestoreLedger]:
     """A ledger on the emulator, with faults in between."""
     with proxy(firestore_emulator, faults) as host:
-        yield FirestoreLedger(project, "(default)", host, timeout_s=30)
+        ledger = FirestoreLedger(project, "(default)", host, timeout_s=30)
+        ledger.check()
+        faults.commits = 0
+        yield ledger
 
 
 @pytest.fixture
@@ -112,18 +116,18 @@ def test_a_decision_recognises_its_own_write_after_a_lost_answer(
     ledger: FirestoreLedger, faults: Faults, *, is_new: bool
 ) -> None:
     if not is_new:
-        ledger.decide(ledger.subject("job/17"), {"n": 0}, [])
-    before = ledger.subject("job/17")
+        ledger.decide([Change(seen(ledger, "job/17"), {"n": 0})], [])
+    before = seen(ledger, "job/17")
     ledger.record(some_work("known"))
     faults.lost = 1
 
-    assert ledger.decide(before, {"n": 1}, [some_work("open")])
+    assert ledger.decide([Change(before, {"n": 1})], [some_work("open")])
     faults.lost = 1
     assert ledger.decide(
-        ledger.subject("job/17"), {"n": 2}, [some_work("known"), some_work("close")]
+        [Change(seen(ledger, "job/17"), {"n": 2})], [some_work("known"), some_work("close")]
     )
 
-    assert ledger.subject("job/17").body == {"n": 2}
+    assert seen(ledger, "job/17").body == {"n": 2}
     assert {work.key for work in ledger.due(NOW, 10)} == {"known", "open", "close"}
 
 
@@ -236,13 +240,29 @@ def test_missing_credentials_are_a_mistake_told_on_first_use(
         ledger.check()
 
 
-def test_a_database_of_another_version_is_a_mistake(
-    ledger: FirestoreLedger, database: Database
+@pytest.mark.parametrize(
+    ("version", "way_out"),
+    [
+        (1, "older version of the program.* name a new ledger, and close by hand"),
+        (3, "newer version of the program: run the program that wrote it"),
+    ],
+    ids=["older", "newer"],
+)
+def test_a_database_of_another_version_is_refused_with_the_way_out_before_it_is_read(
+    project: str, firestore_emulator: str, database: Database, version: int, way_out: str
 ) -> None:
-    database.write([Document(META, "schema", {"version": 2})])
+    database.write([Document(META, "schema", {"version": version})])
+    ledger = FirestoreLedger(project, "(default)", firestore_emulator)
 
-    with pytest.raises(Mistake, match="version 2 of the ledger, this program reads 1"):
-        ledger.check()
+    for call in (
+        ledger.check,
+        lambda: ledger.record(some_work()),
+        lambda: ledger.subjects(["job/17"]),
+        lambda: ledger.due(NOW, 10),
+    ):
+        with pytest.raises(Mistake, match=f"its version is {version}, .*{way_out}"):
+            call()
+    assert not database.read(WORK, ["work"])[0].version
 
 
 # what Google keeps for us

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Mistake, TemporaryFailure
-from subscriber.ledger.contract import KEEP_SETTLED, Work
+from subscriber.ledger.contract import KEEP_SETTLED, Change, Work
 from subscriber.ledger.sqlite import FORGET_AT_ONCE, SqliteLedger
-from tests.subscriber.ledger.builders import LEASE, NOW, some_work
+from tests.subscriber.ledger.builders import LEASE, NOW, seen, some_work
 from tests.subscriber.ledger.claimants import claimant, granted
 
 
@@ -110,9 +110,9 @@ def test_a_decision_that_fails_halfway_leaves_nothing(
     other.execute(refuse)
 
     with pytest.raises(TemporaryFailure):
-        ledger.decide(ledger.subject("job/17"), {"episode": "open"}, [some_work()])
+        ledger.decide([Change(seen(ledger, "job/17"), {"episode": "open"})], [some_work()])
 
-    assert ledger.subject("job/17").version == ""
+    assert seen(ledger, "job/17").version == ""
 
 
 def test_expired_work_is_removed_a_little_with_each_settlement(
@@ -145,15 +145,24 @@ def test_a_file_of_something_else_is_refused_and_left_alone(
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("version", [0, 2])
-def test_a_file_of_another_version_is_refused_with_both_versions_named(
-    ledger: SqliteLedger, other: sqlite3.Connection, version: int
+@pytest.mark.parametrize(
+    ("version", "way_out"),
+    [
+        (1, "older version of the program.* name a new ledger, and close by hand"),
+        (3, "newer version of the program: run the program that wrote it"),
+    ],
+    ids=["older", "newer"],
+)
+def test_a_file_of_another_version_is_refused_with_the_way_out_and_left_alone(
+    path: Path, ledger: SqliteLedger, other: sqlite3.Connection, version: int, way_out: str
 ) -> None:
     other.execute(f"PRAGMA user_version = {version}")
     ledger.close()
 
-    with pytest.raises(Mistake, match=f"version is {version}, this program reads 1"):
+    with pytest.raises(Mistake, match=f"ledger.db: its version is {version}, .*{way_out}"):
         ledger.record(some_work())
+
+    assert other.execute("SELECT count(*) FROM work").fetchone() == (0,)
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path, ledger: SqliteLedger) -> None:
