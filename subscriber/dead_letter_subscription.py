@@ -43,11 +43,17 @@ class DeadLetterSubscription:
     """`name` and `topic` return full names. Google's client is made on first use."""
 
     def __init__(
-        self, name: Callable[[], str], topic: Callable[[], str], wait_s: float = WAIT_S
+        self,
+        name: Callable[[], str],
+        topic: Callable[[], str],
+        *,
+        wait_s: float = WAIT_S,
+        call_s: float = CALL_S,
     ) -> None:
         self._name = name
         self._topic = topic
         self._wait_s = wait_s
+        self._call_s = call_s
         self._making = threading.Lock()
         self._client: Any = None
 
@@ -55,7 +61,7 @@ class DeadLetterSubscription:
         """Raises Mistake with the fix, PermanentFailure if we may not, TemporaryFailure."""
         with self._answering() as client:
             found = client.get_subscription(
-                subscription=self._name(), retry=_retry(CALL_S), timeout=CALL_S
+                subscription=self._name(), retry=_retry(self._call_s), timeout=self._call_s
             )
         if found.topic not in (self._topic(), _DELETED_TOPIC):
             raise Mistake(
@@ -110,7 +116,10 @@ class DeadLetterSubscription:
     def take_away(self, lease: str) -> None:
         with self._answering() as client:
             client.acknowledge(
-                subscription=self._name(), ack_ids=[lease], retry=_retry(CALL_S), timeout=CALL_S
+                subscription=self._name(),
+                ack_ids=[lease],
+                retry=_retry(self._call_s),
+                timeout=self._call_s,
             )
 
     def _deadline(self, client: Any, leases: Sequence[str], seconds: int) -> None:
@@ -118,8 +127,8 @@ class DeadLetterSubscription:
             subscription=self._name(),
             ack_ids=leases,
             ack_deadline_seconds=seconds,
-            retry=_retry(CALL_S),
-            timeout=CALL_S,
+            retry=_retry(self._call_s),
+            timeout=self._call_s,
         )
 
     @contextmanager
