@@ -16,7 +16,7 @@ LEASE_S = 180
 
 WAIT_S = 4.0  # for a message that may be there; Pub/Sub does not say that there is none
 CALL_S = 10.0  # every other call, its repetitions included
-PAGE = 50  # messages a pull: each may hold almost a megabyte
+PAGE = 20  # messages a pull: they hold some kilobytes, or almost a megabyte, and WAIT_S is short
 LEASES_LIMIT = 500  # a request has room for some 2,500
 
 _DELETED_TOPIC = "_deleted-topic_"

@@ -368,7 +368,7 @@ def test_a_letter_that_cannot_be_taken_away_stays_and_the_next_replay_ends_it(
     assert (second.outcome, second.reason) == (Outcome.TAKEN, "it is due already")
 
 
-def test_a_replay_within_moments_of_the_refusal_finds_it_settled(lab: Post) -> None:
+def test_what_is_refused_again_after_a_replay_is_a_letter_again(lab: Post) -> None:
     story = lab.story()
     story.alerts.failures = [PermanentFailure("answered 400"), PermanentFailure("answered 401")]
     story.comes(a_body(run_id=100))
@@ -383,3 +383,25 @@ def test_a_replay_within_moments_of_the_refusal_finds_it_settled(lab: Post) -> N
     assert is_refused(work)
     (again,) = lab.box().listed().letters
     assert (again.key, again.reason) == (letter.key, "answered 401")
+
+
+def test_a_deployment_keeps_dead_letters_for_a_week_and_longer(post: Post) -> None:
+    kept = post.queue.subscriber.get_subscription(subscription=post.queue.subscription(NAME))
+
+    assert kept.message_retention_duration >= timedelta(days=7)
+    assert kept.ack_deadline_seconds == 60
+    assert not kept.expiration_policy.ttl
+
+
+def test_a_message_that_cannot_be_published_again_stays_and_the_fix_is_said(lab: Post) -> None:
+    lab.leave(1)
+    lab.queue.publisher.delete_topic(topic=lab.queue.events)
+
+    (result,) = lab.box().replay_all().results
+
+    assert result.outcome is Outcome.KEPT
+    assert result.reason == (
+        "the topic of events projects/lab/topics/dbt-cloud-events takes nothing (NotFound): "
+        "create it and give this account roles/pubsub.publisher on it, or set PUBSUB_TOPIC"
+    )
+    assert len(lab.box().listed().letters) == 1
