@@ -7,6 +7,7 @@ from shared import secret_refs
 from shared.errors import Mistake
 from shared.secret_refs import SecretRef
 from shared.settings import (
+    DEFAULT_TOPIC,
     GoogleProject,
     emulator_host,
     log_level,
@@ -14,8 +15,6 @@ from shared.settings import (
     text,
     topic,
 )
-
-DEFAULT_TOPIC = "dbt-cloud-events"
 
 
 @dataclass(frozen=True)

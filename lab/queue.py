@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import grpc
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+from google.pubsub_v1.types import ExpirationPolicy
 
 AUDIENCE = "https://afterrun-subscriber.lab"
 
@@ -48,7 +50,16 @@ class Queue:
         for topic in (self.events, self.ticks, self.dead_letters):
             self.publisher.create_topic(name=topic)
         name = self.subscription("dbt-cloud-events-dead-letters")
-        self.subscriber.create_subscription(request={"name": name, "topic": self.dead_letters})
+        self.subscriber.create_subscription(
+            request={
+                "name": name,
+                "topic": self.dead_letters,
+                "ack_deadline_seconds": 60,
+                # a deployment keeps them for 31 days; Google's emulator takes no more than 7
+                "message_retention_duration": timedelta(days=7),
+                "expiration_policy": ExpirationPolicy(),  # never
+            }
+        )
 
     def push_to(self, endpoint: str, number: int = 1) -> None:
         """Push events and ticks to `endpoint`; another `number` is another copy of all of them."""

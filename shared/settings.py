@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 from shared.errors import Mistake, PermanentFailure
 
-_TOPIC = r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
-_TOPIC_NAME = re.compile(rf"(?:projects/[a-z0-9:.-]{{1,63}}/topics/)?{_TOPIC}")
+DEFAULT_TOPIC = "dbt-cloud-events"
+"""What `PUBSUB_TOPIC` is when it is not set: the topic of events."""
+
+_PROJECT = r"projects/[a-z0-9:.-]{1,63}"
+_SHORT = r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -117,15 +120,29 @@ class GoogleProject:
 
 def topic(environ: Mapping[str, str], name: str, default: str) -> str:
     """The topic that the variable `name` holds, a short or a full name; raises Mistake."""
-    found = text(environ, name, default)
-    if not _TOPIC_NAME.fullmatch(found):
-        raise Mistake(
-            f"{name}: this is no name of a topic; write a short one, for example {default}, "
-            f"or a full one, projects/PROJECT/topics/{default}"
-        )
-    return found
+    return _of_pubsub("topic", environ, name, default)
+
+
+def subscription(environ: Mapping[str, str], name: str, default: str) -> str:
+    """The subscription that the variable `name` holds, short or full; raises Mistake."""
+    return _of_pubsub("subscription", environ, name, default)
 
 
 def topic_path(name: str, project: GoogleProject) -> str:
     """The full name (projects/P/topics/T) of a topic given by its short or full name."""
     return name if name.startswith("projects/") else f"projects/{project()}/topics/{name}"
+
+
+def subscription_path(name: str, project: GoogleProject) -> str:
+    """The full name (projects/P/subscriptions/S) of a subscription."""
+    return name if name.startswith("projects/") else f"projects/{project()}/subscriptions/{name}"
+
+
+def _of_pubsub(what: str, environ: Mapping[str, str], name: str, default: str) -> str:
+    found = text(environ, name, default)
+    if not re.fullmatch(rf"(?:{_PROJECT}/{what}s/)?{_SHORT}", found):
+        raise Mistake(
+            f"{name}: this is no name of a {what}; write a short one, for example {default}, "
+            f"or a full one, projects/PROJECT/{what}s/{default}"
+        )
+    return found

@@ -10,12 +10,14 @@ from shared import secret_refs
 from shared.errors import Mistake
 from shared.secret_refs import SecretRef
 from shared.settings import (
+    DEFAULT_TOPIC,
     GoogleProject,
     check_url,
     emulator_host,
     is_cloud_run,
     log_level,
     secret_manager_host,
+    subscription,
     text,
     topic,
 )
@@ -54,11 +56,17 @@ class PushSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What two subscribers may differ in. Holds references to secrets only: safe to show."""
+    """What two subscribers may differ in. Holds references to secrets only: safe to show.
+
+    Topics and the subscription are short or full names. `event_topic` is where events come from,
+    and where a dead letter that never became one is published again.
+    """
 
     configuration: Configuration
     project: GoogleProject
+    event_topic: str
     dead_letter_topic: str
+    dead_letter_subscription: str
     ledger: LedgerSettings
     push: PushSettings
     secret_manager_host: str | None
@@ -77,10 +85,15 @@ def read(environ: Mapping[str, str]) -> Settings:
     if push.mode == "platform" and not is_cloud_run(environ):
         unsafe = "PUSH_AUTH=platform: outside Cloud Run nobody has verified the push token"
         found = replace(found, warnings=(*found.warnings, unsafe))
+    dead_letter_topic = topic(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS)
     return Settings(
         configuration=found,
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
-        dead_letter_topic=topic(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS),
+        event_topic=topic(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC),
+        dead_letter_topic=dead_letter_topic,
+        dead_letter_subscription=subscription(
+            environ, "DEAD_LETTER_SUBSCRIPTION", dead_letter_topic.rpartition("/")[2]
+        ),
         ledger=_ledger(environ),
         push=push,
         secret_manager_host=secret_manager_host(environ),

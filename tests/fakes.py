@@ -1,12 +1,14 @@
 """Fakes of our own small interfaces, to hand in."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from shared.errors import Failure, TemporaryFailure
 from shared.event import RunEvent
 from subscriber.actions import Action, Handle
+from subscriber.dead_letter import Message
 from subscriber.destination import Destination, Does
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import Outbound
@@ -91,3 +93,65 @@ class UnreachableLedger(MemoryLedger):
 
             return fails
         return found
+
+
+class ReopeningLedger(MemoryLedger):
+    """A ledger that can reopen what is settled."""
+
+    def reopen(self, key: str, *, now: datetime) -> bool:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or entry.due_at is not None or entry.is_expired(now):
+                return False
+            self._entries[key] = replace(entry, due_at=now, attempts=0, expire_at=None)
+            return True
+
+
+class FakeLetters:
+    """A subscription of dead letters: leased ones are hidden until they are given back.
+
+    `fails` names what shall fail, by the call's name.
+    """
+
+    def __init__(self, *messages: Message) -> None:
+        self.kept = {message.id: message for message in messages}
+        self.leased: set[str] = set()
+        self.pulls = 0
+        self.fails: dict[str, Exception] = {}
+
+    def check(self) -> None:
+        self._may_fail("check")
+
+    def pull(self, limit: int) -> Sequence[Message]:
+        self._may_fail("pull")
+        self.pulls += 1
+        free = [message for message in self.kept.values() if message.id not in self.leased]
+        page = free[: min(limit, 50)]
+        self.leased |= {message.id for message in page}
+        return [replace(message, lease=message.id) for message in page]
+
+    def give_back(self, leases: Sequence[str]) -> None:
+        self._may_fail("give_back")
+        self.leased -= set(leases)
+
+    def take_away(self, lease: str) -> None:
+        self._may_fail("take_away")
+        self.leased.discard(lease)
+        del self.kept[lease]
+
+    def _may_fail(self, call: str) -> None:
+        if call in self.fails:
+            raise self.fails[call]
+
+
+@dataclass
+class FakeTopic:
+    """Keeps what is published; fails first as often as it was told to."""
+
+    published: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    def publish(self, data: bytes, attributes: Mapping[str, str]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.published.append((data, dict(attributes)))

@@ -122,7 +122,10 @@ def test_an_emulator_named_otherwise_is_a_mistake(host: str) -> None:
 
 
 def test_a_short_topic_is_of_our_project() -> None:
-    assert settings.topic_path("events", GoogleProject("acme")) == "projects/acme/topics/events"
+    acme = GoogleProject("acme")
+
+    assert settings.topic_path("events", acme) == "projects/acme/topics/events"
+    assert settings.subscription_path("kept", acme) == "projects/acme/subscriptions/kept"
 
 
 def test_a_full_topic_needs_no_project() -> None:

@@ -65,7 +65,9 @@ def test_without_anything_else_the_guides_variables_are_enough() -> None:
     found = read()
 
     assert list(found.configuration.destinations) == ["pagerduty"]
+    assert found.event_topic == "dbt-cloud-events"
     assert found.dead_letter_topic == "dbt-cloud-events-dead-letters"
+    assert found.dead_letter_subscription == "dbt-cloud-events-dead-letters"
     assert found.ledger == LedgerSettings("sqlite", "./afterrun.db")
     assert found.push == PushSettings("off")
     assert found.log_level == "INFO"
@@ -82,6 +84,28 @@ def test_names_of_google_clouds_things_may_be_given() -> None:
 
     assert found.project() == "acme"
     assert found.dead_letter_topic == "projects/x/topics/letters"
+
+
+def test_the_subscription_of_dead_letters_is_named_as_their_topic() -> None:
+    found = read(DEAD_LETTER_TOPIC="projects/x/topics/letters")
+
+    assert found.dead_letter_subscription == "letters"
+
+
+def test_topic_and_subscription_may_have_other_names() -> None:
+    found = read(PUBSUB_TOPIC="runs", DEAD_LETTER_SUBSCRIPTION="projects/x/subscriptions/kept")
+
+    assert found.event_topic == "runs"
+    assert found.dead_letter_subscription == "projects/x/subscriptions/kept"
+
+
+@pytest.mark.parametrize("written", ["a b", "ab", "projects/x/topics/letters", "goog-letters"])
+def test_what_is_no_name_of_a_subscription_is_a_mistake(written: str) -> None:
+    assert mistake(DEAD_LETTER_SUBSCRIPTION=written) == (
+        "DEAD_LETTER_SUBSCRIPTION: this is no name of a subscription; write a short one, for "
+        "example dbt-cloud-events-dead-letters, or a full one, "
+        "projects/PROJECT/subscriptions/dbt-cloud-events-dead-letters"
+    )
 
 
 def test_emulators_may_take_the_place_of_google_cloud() -> None:
