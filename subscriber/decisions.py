@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shared import event as events
 from shared import log
@@ -18,7 +18,7 @@ from subscriber.dead_letters import DeadLetters
 from subscriber.deliveries import is_refused
 from subscriber.episodes import JobState
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Subject, Work
-from subscriber.run import Answer, Outcome, Status, outcome
+from subscriber.run import Answer, Outcome, Question, Status, outcome
 
 LEASE = timedelta(seconds=60)
 """About as long as asking dbt Cloud may take; whoever decides a second time changes nothing."""
@@ -40,7 +40,7 @@ def event_key(event: RunEvent) -> str:
 class AsksDbtCloud(Protocol):
     """Who knows about runs; never raises for what it does not know."""
 
-    def about(self, event: RunEvent, *, diagnose: bool) -> Answer: ...
+    def about(self, event: RunEvent, question: Question) -> Answer: ...
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Decisions:
                 reason = "no rule and no open alert concerns it"
                 return self._settle(work, owner, event, ended, reason)
             if answer is None and self._needs_asking(event, ended, state):
-                answer = self.dbt_cloud.about(event, diagnose=ended is Outcome.FAILED)
+                results: Literal["none", "failed"] = "failed" if ended is Outcome.FAILED else "none"
+                answer = self.dbt_cloud.about(event, Question(results))
                 if answer.is_unknown_account:
                     return self._settle(work, owner, event, ended, "its account is not ours")
                 if ended is Outcome.FAILED and self._may_know_more_soon(work, event, answer):
