@@ -23,7 +23,8 @@ _WITHOUT_RESULTS = frozenset({"clean", "deps", "init", "list", "ls", "parse"})
 _KNOWN = EXECUTING | _CHECKING.keys() | _DESCRIBING | _WITHOUT_RESULTS
 
 _BUILT_IN = ("clone ", "create profile")
-_DBT = re.compile(r"\bdbt\s([^`]*)")
+_QUOTED = re.compile(r"`\s*dbt\s([^`]*)`")
+_BARE = re.compile(r"\bdbt\s(.*)", re.DOTALL)
 
 
 def command(step: Step) -> str:
@@ -31,7 +32,7 @@ def command(step: Step) -> str:
 
     Empty where that cannot be told.
     """
-    found = _DBT.search(step.name)
+    found = _QUOTED.search(step.name) or _BARE.search(step.name)
     words = found[1].split() if found else ()
     # flags may stand before it, and their values
     return next((word for word in words if word in _KNOWN), "")
