@@ -23,6 +23,8 @@ class Outcome(StrEnum):
 
 
 _BY_CODE = {
+    1: Outcome.STARTED,  # queued
+    2: Outcome.STARTED,  # starting
     3: Outcome.STARTED,
     10: Outcome.SUCCEEDED,
     20: Outcome.FAILED,
@@ -44,24 +46,48 @@ def outcome(event: RunEvent) -> Outcome:
     Source: https://docs.getdbt.com/docs/deploy/webhooks
     """
     if event.status_code is not None:
-        return _BY_CODE.get(event.status_code, Outcome.UNKNOWN)
+        return outcome_of(event.status_code)
     return _BY_TEXT.get(event.status.casefold(), Outcome.UNKNOWN)
+
+
+def outcome_of(code: int) -> Outcome:
+    """What a status code of a run means, in events and in the Admin API alike."""
+    return _BY_CODE.get(code, Outcome.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What must be known of a run. More than is asked may be answered.
+
+    `results`: "failed" are those of the failed steps, "all" those of every step that ran dbt.
+    `nodes` are unique ids of which to know whether they are still in the project. `newest_run`
+    asks whether the job has a newer run.
+    """
+
+    results: Literal["none", "failed", "all"] = "none"
+    nodes: frozenset[str] = frozenset()
+    newest_run: bool = False
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run: a command, or one of dbt Cloud's own (clone, profile)."""
+    """One step of a run: a command, or one of dbt Cloud's own (clone, profile).
+
+    `has_begun` is False for a step that was never reached.
+    """
 
     index: int
     name: str
     failed: bool
     logs: str = ""
+    has_begun: bool = True
 
 
 @dataclass(frozen=True)
 class RunDetails:
     """What the Admin API says of a run. `trigger` is empty when it is not known."""
 
+    outcome: Outcome = Outcome.UNKNOWN
     trigger: str = ""
     link: str = ""
     git_sha: str = ""
@@ -82,7 +108,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one node in the run. `said` is dbt's own word for it."""
+    """What became of one node in the run. `said` is dbt's own word for it.
+
+    With `is_described`, all from `tags` on is what dbt Cloud knows of the node; without, it was not
+    asked or did not know. A test has the group, the owner and the tags of what it tests as well.
+    """
 
     unique_id: str
     status: Status
@@ -115,27 +145,16 @@ def node_name(unique_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What must be known of a run beside the run itself; more may be answered.
-
-    `results`: of the steps that failed, or of all that ran dbt. `nodes`: unique ids of which to
-    know whether the project still has them. `newest_run`: whether the job has a newer run.
-    """
-
-    results: Literal["none", "failed", "all"] = "none"
-    nodes: frozenset[str] = frozenset()
-    newest_run: bool = False
-
-
-@dataclass(frozen=True)
 class Answer:
     """What dbt Cloud said about a run; all of it may be missing.
 
     `notes` say, for people, what could not be had and why. `is_final` is False when more may be
     known soon, because the APIs answered but did not have anything yet. `is_unknown_account` is
-    True when the token works and the account is not among those it can see. `is_complete`: the
-    results hold every node that the run executed. `gone`: nodes asked about that the project has
-    no longer, for certain. `newest_run`: of the job, None if it was not asked or not answered.
+    True when the token works and the account is not among those it can see. `is_complete` is True
+    when `results` hold every node that the run executed. `gone` are those of the nodes asked about
+    that are certainly no longer in the project. `newest_run` is the job's latest run, None where
+    that was not asked or is not known. `was_down` says that an API was down, too slow, or wants a
+    pause.
     """
 
     run: RunDetails | None = None

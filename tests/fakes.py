@@ -12,7 +12,7 @@ from subscriber.dead_letter import Message
 from subscriber.destination import Destination, Does
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import Outbound
-from subscriber.run import Answer
+from subscriber.run import Answer, Question
 
 
 class FakeDbtCloud:
@@ -20,10 +20,10 @@ class FakeDbtCloud:
 
     def __init__(self, answer: Answer | None = None) -> None:
         self.answer = answer or Answer()
-        self.asked: list[tuple[str, bool]] = []
+        self.asked: list[tuple[str, Question]] = []
 
-    def about(self, event: RunEvent, *, diagnose: bool) -> Answer:
-        self.asked.append((event.run_id, diagnose))
+    def about(self, event: RunEvent, question: Question) -> Answer:
+        self.asked.append((event.run_id, question))
         return self.answer
 
 

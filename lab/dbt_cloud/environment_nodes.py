@@ -25,16 +25,13 @@ class _Last:
 def models(known: Known) -> list[Row]:
     run, metadata = known[-1]
     return [
-        _common(node, metadata, run)
+        _relation(node, metadata, run)
         | {
-            "alias": node.get("alias"),
             "group": node.get("group"),
             "access": node.get("access"),
-            "packageName": node.get("package_name"),
-            "database": node.get("database"),
-            "schema": node.get("schema"),
             "language": node.get("language"),
             "materializedType": node.get("config", {}).get("materialized"),
+            "parents": _parents(node, metadata),
             "executionInfo": _execution(node, known, good=("success",)),
         }
         for node in metadata.of_kind("model")
@@ -51,6 +48,7 @@ def tests(known: Known) -> list[Row]:
                 "GENERIC_DATA_TEST" if node.get("test_metadata") else "SINGULAR_DATA_TEST"
             ),
             "testedNodeUniqueId": node.get("attached_node"),
+            "parents": _parents(node, metadata),
             "executionInfo": _execution(node, known, good=("pass", "warn")),
         }
         for node in metadata.of_kind("test")
@@ -74,6 +72,29 @@ def sources(known: Known) -> list[Row]:
     ]
 
 
+def seeds(known: Known) -> list[Row]:
+    run, metadata = known[-1]
+    return [_relation(node, metadata, run) for node in metadata.of_kind("seed")]
+
+
+def snapshots(known: Known) -> list[Row]:
+    run, metadata = known[-1]
+    return [
+        _relation(node, metadata, run) | {"parents": _parents(node, metadata)}
+        for node in metadata.of_kind("snapshot")
+    ]
+
+
+def resources(known: Known) -> list[Row]:
+    """All of these together, sorted by unique id; `__typename` says which type a row is of."""
+    rows = [
+        row | {"__typename": f"{row['resourceType'].capitalize()}AppliedStateNode"}
+        for rows_of in (models, seeds, snapshots, sources, tests)
+        for row in rows_of(known)
+    ]
+    return sorted(rows, key=lambda row: str(row["uniqueId"]))
+
+
 def groups(known: Known) -> list[Row]:
     run, metadata = known[-1]
     members = [node.get("group") for node in metadata.of_kind("model")]
@@ -86,6 +107,30 @@ def groups(known: Known) -> list[Row]:
             "modelCount": members.count(group["name"]),
         }
         for _, group in sorted(metadata.groups.items())
+    ]
+
+
+def _relation(node: Mapping[str, Any], metadata: Metadata, run: Run) -> Row:
+    return _common(node, metadata, run) | {
+        "alias": node.get("alias"),
+        "packageName": node.get("package_name"),
+        "database": node.get("database"),
+        "schema": node.get("schema"),
+    }
+
+
+def _parents(node: Mapping[str, Any], metadata: Metadata) -> list[Row]:
+    parents = [metadata.nodes[parent] for parent in node["depends_on"]["nodes"]]
+    return [
+        {
+            "__typename": f"{parent['resource_type'].capitalize()}AppliedStateNestedNode",
+            "uniqueId": parent["unique_id"],
+            "resourceType": parent["resource_type"],
+            "name": parent["name"],
+            "description": parent.get("description"),
+            "filePath": parent["original_file_path"],
+        }
+        for parent in parents
     ]
 
 

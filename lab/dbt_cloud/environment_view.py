@@ -21,6 +21,7 @@ _FILTERS: dict[str, Test] = {
     "testTypes": lambda row, wanted: row["testType"] in wanted,
     "freshnessStatus": lambda row, wanted: bool(row["freshness"].get("freshnessStatus") == wanted),
     "freshnessChecked": lambda row, wanted: row["freshness"]["freshnessChecked"] is wanted,
+    "types": lambda row, wanted: row["resourceType"].capitalize() in wanted,
     "sourceNames": lambda row, wanted: row["sourceName"] in wanted,
 }
 
@@ -40,6 +41,7 @@ def view(known: Known) -> dict[str, Any]:
             "models": _connection(environment_nodes.models, known),
             "tests": _connection(environment_nodes.tests, known),
             "sources": _connection(environment_nodes.sources, known),
+            "resources": _connection(environment_nodes.resources, known),
         },
         "definition": {
             "lastUpdatedAt": updated_at,

@@ -4,21 +4,20 @@ Source: https://docs.getdbt.com/dbt-cloud/api-v2
 """
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import TemporaryFailure
-from subscriber.dbt_cloud.results import from_artifact
+from subscriber.dbt_cloud import steps
+from subscriber.dbt_cloud.results import Written, from_artifact
 from subscriber.outbound import Outbound, Refused
-from subscriber.run import Result, RunDetails, Step
+from subscriber.run import Outcome, RunDetails, Step, outcome_of
 
 RUN_LIMIT_BYTES = 16_000_000  # the logs of all its steps
 ARTIFACT_LIMIT_BYTES = 64_000_000  # ten thousand nodes take some 20 MB
 
-_FAILED = 20
-_FRESHNESS = re.compile(r"\bsource\s+(?:snapshot-)?freshness\b")
+_NOT_BEGUN, _FAILED, _CANCELLED = (1, 2), 20, 30
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,12 @@ class Admin:
             raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is its URL right?")
         return _details(run)
 
-    def results(self, account_id: str, run_id: str, step: Step) -> tuple[Result, ...] | None:
-        """What became of each node that `step` executed; None if it wrote no results."""
-        name = "sources.json" if _FRESHNESS.search(step.name) else "run_results.json"
+    def written(self, account_id: str, run_id: str, step: Step) -> Written | None:
+        """What `step` wrote of the nodes; None if it wrote nothing.
+
+        What another run left behind counts as nothing.
+        """
+        name = steps.artifact(step)
         try:
             answer = self.outbound.get_json(
                 f"{self._runs(account_id)}/{run_id}/artifacts/{name}",
@@ -61,7 +63,23 @@ class Admin:
             if refused.status == 404:
                 return None
             raise
-        return from_artifact(_object(answer.content))
+        if not isinstance(answer.content, dict):
+            return None
+        written = from_artifact(name, answer.content, steps.command(step))
+        return written if written.run_id in ("", run_id) else None
+
+    def newest_run(self, account_id: str, job_id: str) -> int | None:
+        """The id of the job's latest run, whatever its status; None if it has none."""
+        answer = self.outbound.get_json(
+            f"{self._runs(account_id)}/",
+            headers=self._headers(),
+            params={"job_definition_id": job_id, "order_by": "-id", "limit": "1"},
+        )
+        listed = _object(answer.content).get("data")
+        if not isinstance(listed, list):
+            raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is its URL right?")
+        found = _object(listed[0]).get("id") if listed else None
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
 
     def accounts(self) -> frozenset[str]:
         """The ids of the accounts that the token can see."""
@@ -81,17 +99,19 @@ class Admin:
 
 
 def _details(run: dict[str, Any]) -> RunDetails:
-    steps = run.get("run_steps")
+    run_steps = run.get("run_steps")
+    status = run.get("status")
     return RunDetails(
+        outcome=outcome_of(status) if isinstance(status, int) else Outcome.UNKNOWN,
         trigger=_trigger(_object(run.get("trigger")), _object(run.get("job"))),
         link=_text(run, "href"),
         git_sha=_text(run, "git_sha"),
         git_branch=_text(run, "git_branch"),
         status_message=_text(run, "status_message"),
         steps=tuple(
-            _step(step, index) for index, step in enumerate(steps, 1) if isinstance(step, dict)
+            _step(step, index) for index, step in enumerate(run_steps, 1) if isinstance(step, dict)
         )
-        if isinstance(steps, list)
+        if isinstance(run_steps, list)
         else (),
     )
 
@@ -116,12 +136,14 @@ def _trigger(trigger: dict[str, Any], job: dict[str, Any]) -> str:
 
 
 def _step(step: dict[str, Any], position: int) -> Step:
-    index = step.get("index")
+    index, status = step.get("index"), step.get("status")
     return Step(
         index=index if isinstance(index, int) else position,
         name=_text(step, "name"),
-        failed=step.get("status") == _FAILED,
+        failed=status == _FAILED,
         logs=_text(step, "logs"),
+        has_begun=status not in _NOT_BEGUN
+        and (status != _CANCELLED or step.get("started_at") is not None),
     )
 
 

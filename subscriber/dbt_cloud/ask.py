@@ -1,38 +1,34 @@
 """Asking dbt Cloud about a run: few calls, whatever the project's size, and always an answer.
 
-First the Admin API (the run and its steps), then the results that the failed steps wrote, then
-Discovery for what is known of the nodes that failed. Where the token may only read metadata, or
-nothing was written, Discovery's lists take the place of the results.
+First the Admin API (the run and its steps), then the results that the steps wrote, then Discovery
+for what is known of the nodes that failed. Where the token may only read metadata, or something
+was not written, Discovery's lists take the place of the results.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TypeVar
-from urllib.parse import urlsplit
+from datetime import datetime
 
-from shared.errors import Failure, TemporaryFailure
 from shared.event import RunEvent
+from subscriber.dbt_cloud import steps
 from subscriber.dbt_cloud.admin import Admin
+from subscriber.dbt_cloud.asking import Asking
+from subscriber.dbt_cloud.describing import Describing
+from subscriber.dbt_cloud.details import Details
 from subscriber.dbt_cloud.discovery import Discovery
+from subscriber.dbt_cloud.results import Written, joined, merged
 from subscriber.ledger.contract import Ledger
-from subscriber.outbound import Busy, Refused
-from subscriber.run import Answer, Result, RunDetails, Status
+from subscriber.run import Answer, Outcome, Question, Result, RunDetails, Status, Step, outcome
 
-ASKING_S = 25.0  # paging ends after this: an alert does not wait longer for its diagnosis
-CALL_S = 15.0  # what must be left of it for another question: one may take as long
-COOLDOWN = timedelta(minutes=5)  # what dbt Cloud asks for with a 429
-STEPS_LIMIT = 3  # failed steps whose results are read; a run rarely has more than one
+FAILED_STEPS_LIMIT = 3  # failed steps whose results are read; a run rarely has more than one
+STEPS_LIMIT = 10  # steps whose results are read where all are wanted
 
-_NOT_DBT = ("clone ", "create profile")
-_REFUSALS = {
-    401: "refused the token: is it this account's, and is the host the account's access URL?",
-    403: "does not let this token read it; give it the permission to read runs",
-    404: "shows no such run to this token; give it the permission to read runs",
+_ENDED = {
+    Outcome.SUCCEEDED: "succeeded",
+    Outcome.FAILED: "failed",
+    Outcome.CANCELLED: "was cancelled",
 }
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,8 @@ class DbtCloud:
     """Reads the token anew after it was refused; says whether it is another one now."""
     monotonic: Callable[[], float] = time.monotonic
 
-    def about(self, event: RunEvent, *, diagnose: bool) -> Answer:
-        """What can be known of the event's run; with `diagnose`, of its failed nodes as well.
+    def about(self, event: RunEvent, question: Question) -> Answer:
+        """What can be known of the event's run, as far as `question` asks for it.
 
         At most five calls in the common case. Raises nothing for what dbt Cloud does or does not
         do: what could not be had is said in the answer's notes. Safe to repeat.
@@ -62,22 +58,31 @@ class DbtCloud:
         )
         if run is None and self._is_unknown(event, asking):
             return Answer(is_unknown_account=True)
-        if not diagnose:
-            return Answer(run=run, notes=tuple(asking.notes))
-        results = self._results(event, run, asking)
-        logs = run is not None and any(step.failed and step.logs for step in run.steps)
+        if run:
+            _compare(event, run, asking)
+        newest = self._newest_run(event, asking) if question.newest_run else None
+        read = _Read()
+        if question.results != "none":
+            read = self._read(event, run, question, asking)
+        gone = self._gone(event, question.nodes, read, asking)
+        results = Describing(self.discovery, asking, event, dict(read.known)).of(read.results)
         return Answer(
             run=run,
             results=results,
             notes=tuple(asking.notes),
-            is_final=bool(_failed(results)) or logs or asking.is_hopeless,
+            is_final=question.results == "none"
+            or _is_final(event, run, question, read)
+            or asking.is_hopeless,
+            is_complete=read.is_complete,
+            gone=gone,
+            newest_run=newest,
+            was_down=asking.was_down,
         )
 
-    def _asking(self) -> "_Asking":
-        until = self.monotonic() + ASKING_S
-        return _Asking(self.ledger, self.clock, self.renew_token, self.monotonic, until)
+    def _asking(self) -> Asking:
+        return Asking(self.ledger, self.clock, self.renew_token, self.monotonic)
 
-    def _is_unknown(self, event: RunEvent, asking: "_Asking") -> bool:
+    def _is_unknown(self, event: RunEvent, asking: Asking) -> bool:
         """Whether this is dbt's "Test endpoint", which tells of an account that does not exist."""
         if self.accounts or not asking.refusals:
             return False
@@ -86,97 +91,111 @@ class DbtCloud:
         seen = aside.ask(self.admin.base_url, self.admin.accounts)
         return bool(seen) and event.account_id not in (seen or ())
 
-    def _results(
-        self, event: RunEvent, run: RunDetails | None, asking: "_Asking"
-    ) -> tuple[Result, ...]:
-        written = self._written(event, run, asking) if run else ()
-        failed = _failed(written)
-        if failed:
-            skipped = [result for result in written if result.status is Status.SKIPPED]
-            described = asking.ask(
-                self.discovery.endpoint,
-                lambda: self.discovery.described(event.job_id, event.run_id, [*failed, *skipped]),
-            )
-            return tuple((described or {}).get(result.unique_id, result) for result in written)
+    def _newest_run(self, event: RunEvent, asking: Asking) -> int | None:
+        return asking.ask(
+            self.admin.base_url, lambda: self.admin.newest_run(event.account_id, event.job_id)
+        )
+
+    def _gone(
+        self, event: RunEvent, nodes: frozenset[str], read: "_Read", asking: Asking
+    ) -> frozenset[str]:
+        seen = {result.unique_id for result in read.results} | read.known.keys()
+        unseen = sorted(nodes - seen)
+        # before `completed`, what the metadata does not have may still come
+        if not unseen or event.type != "job.run.completed":
+            return frozenset()
+        found = asking.ask(
+            self.discovery.endpoint,
+            lambda: self.discovery.gone(event.job_id, event.run_id, unseen),
+        )
+        return found or frozenset()
+
+    def _read(
+        self, event: RunEvent, run: RunDetails | None, question: Question, asking: Asking
+    ) -> "_Read":
+        """The results, from where they can be had."""
+        written = self._written(event, run, question, asking) if run else _Read()
+        if written.is_complete or (question.results == "failed" and _failed(written.results)):
+            return written
         listed = asking.ask(
             self.discovery.endpoint,
-            lambda: self.discovery.results(event.job_id, event.run_id, go_on=asking.has_time),
+            lambda: self.discovery.listed(event.job_id, event.run_id, go_on=asking.has_time),
         )
-        if listed and not asking.has_time():
+        if listed is None:
+            return written
+        if listed.results and not listed.is_whole:
             asking.note("dbt Cloud has more nodes than could be listed in time")
-        return listed or written
+        return _Read(
+            joined(written.results, listed.results),
+            is_complete=bool(listed.results) and listed.is_whole and not _goes_on(run),
+            known=listed.known,
+        )
 
-    def _written(self, event: RunEvent, run: RunDetails, asking: "_Asking") -> tuple[Result, ...]:
-        """What the failed steps wrote. The steps before them were good, those after did not run."""
-        failed = [
-            step for step in run.steps if step.failed and not step.name.lower().startswith(_NOT_DBT)
-        ]
-        by_node: dict[str, Result] = {}
-        for step in failed[-STEPS_LIMIT:]:
-            results = asking.ask(
-                self.admin.base_url,
-                lambda step=step: self.admin.results(event.account_id, event.run_id, step),  # type: ignore[misc]
+    def _written(
+        self, event: RunEvent, run: RunDetails, question: Question, asking: Asking
+    ) -> "_Read":
+        """What the steps wrote that are asked for: all, or those that failed.
+
+        The steps before a failed one were good, those after it did not run.
+        """
+        wanted, limit = [step for step in run.steps if steps.failed(step)], FAILED_STEPS_LIMIT
+        is_whole = False
+        if question.results == "all":
+            wanted = [step for step in run.steps if steps.executed(step) or steps.failed(step)]
+            limit = STEPS_LIMIT
+            is_whole = len(wanted) <= limit and bool(run.steps) and not _goes_on(run)
+            if len(wanted) > limit:
+                asking.note(f"the results of {limit} of the run's {len(wanted)} steps were read")
+        found: list[Written] = []
+        for step in wanted[-limit:]:
+            written = self._written_by(event, step, asking)
+            # a step that wrote nothing may have been left with what the one before it wrote
+            is_new = written and (
+                not written.invocation
+                or all(written.invocation != other.invocation for other in found)
             )
-            by_node |= {result.unique_id: result for result in results or ()}
-        return tuple(by_node.values())
+            if written and is_new:
+                found.append(written)
+            elif steps.executed(step):
+                is_whole = False
+        return _Read(merged(found), is_complete=is_whole)
+
+    def _written_by(self, event: RunEvent, step: Step, asking: Asking) -> Written | None:
+        return asking.ask(
+            self.admin.base_url,
+            lambda: self.admin.written(event.account_id, event.run_id, step),
+        )
 
 
-def _failed(results: tuple[Result, ...]) -> list[Result]:
+@dataclass(frozen=True)
+class _Read:
+    """Results as read; `known` is what the same answer said of the project's nodes."""
+
+    results: tuple[Result, ...] = ()
+    is_complete: bool = False
+    known: Mapping[str, Details] = field(default_factory=dict)
+
+
+def _compare(event: RunEvent, run: RunDetails, asking: Asking) -> None:
+    """Note what dbt Cloud says of the run now, if that is not what the event says."""
+    told, said = outcome(event), run.outcome
+    if told in (Outcome.STARTED, Outcome.UNKNOWN) or said in (told, Outcome.UNKNOWN):
+        return
+    now = "still goes on" if said is Outcome.STARTED else _ENDED[said]
+    asking.note(f"the event says that the run {_ENDED[told]}, dbt Cloud's API that it {now}")
+
+
+def _goes_on(run: RunDetails | None) -> bool:
+    return run is not None and run.outcome is Outcome.STARTED
+
+
+def _is_final(event: RunEvent, run: RunDetails | None, question: Question, read: _Read) -> bool:
+    """Whether what was read is all that there will be to know of the run."""
+    if outcome(event) is not Outcome.FAILED and question.results == "all":
+        return bool(read.results) or read.is_complete
+    logs = run is not None and any(step.failed and step.logs for step in run.steps)
+    return bool(_failed(read.results)) or logs
+
+
+def _failed(results: Iterable[Result]) -> list[Result]:
     return [result for result in results if result.status is Status.FAILED]
-
-
-@dataclass
-class _Asking:
-    """The calls made for one event, with the notes of what could not be had."""
-
-    ledger: Ledger
-    clock: Callable[[], datetime]
-    renew_token: Callable[[], bool]
-    monotonic: Callable[[], float]
-    until: float
-    notes: list[str] = field(default_factory=list)
-    refusals: list[int] = field(default_factory=list)
-    was_down: bool = False
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether to ask again soon would not help an alert."""
-        return self.was_down or 401 in self.refusals
-
-    def has_time(self) -> bool:
-        return self.monotonic() < self.until
-
-    def ask(self, url: str, call: Callable[[], T]) -> T | None:
-        """What `call` returns; None, and a note, if that cannot be had now."""
-        host = urlsplit(url).hostname or url
-        try:
-            if self.monotonic() > self.until - CALL_S:
-                raise TemporaryFailure(f"{host} was not asked: dbt Cloud answers too slowly")
-            until = self.ledger.cooldown(host)
-            if until is not None and until > self.clock():
-                raise TemporaryFailure(f"{host} was not asked: it wants a pause after a 429")
-            try:
-                return call()
-            except Refused as refused:
-                if refused.status != 401 or not self.renew_token():
-                    raise
-                return call()
-        except Busy as busy:
-            self.was_down = True
-            if busy.status == 429:
-                pause = max(COOLDOWN, timedelta(seconds=busy.retry_after_s or 0))
-                self.ledger.cool_down(host, self.clock() + pause)
-            self.note(str(busy))
-        except TemporaryFailure as failure:
-            self.was_down = True
-            self.note(str(failure))
-        except Refused as refused:
-            self.refusals.append(refused.status)
-            self.note(f"{host} {_REFUSALS.get(refused.status, f'answered {refused.status}')}")
-        except Failure as failure:
-            self.note(f"{host}: {failure}")
-        return None
-
-    def note(self, note: str) -> None:
-        if note not in self.notes:
-            self.notes.append(note)

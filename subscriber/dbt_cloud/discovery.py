@@ -3,19 +3,21 @@
 Source: https://docs.getdbt.com/docs/dbt-cloud-apis/discovery-schema-job
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
-from shared.errors import Failure, TemporaryFailure
-from subscriber.dbt_cloud.results import details, from_row
-from subscriber.outbound import Outbound, Refused, Reply
+from subscriber.dbt_cloud import graphql, project
+from subscriber.dbt_cloud.details import Details, from_job
+from subscriber.dbt_cloud.graphql import Found, QueryRefused
+from subscriber.dbt_cloud.project import Project
+from subscriber.dbt_cloud.results import from_row
+from subscriber.outbound import Outbound
 from subscriber.run import Result
 
 PAGE_ROWS = 100  # the most that a job's lists give at once
 NODES_A_QUERY = 50
-ANSWER_LIMIT_BYTES = 64_000_000  # without `first`, all nodes of a project come at once
 
 _LISTS = {
     "models": "uniqueId status error tags meta dbtGroup dependsOn",
@@ -29,11 +31,25 @@ _DETAILS = {
     "test": "uniqueId tags meta dependsOn",
     "seed": "uniqueId tags meta",
     "snapshot": "uniqueId tags meta",
+    "source": "uniqueId tags meta",
 }
+_FIELD = {kind: kind for kind in _DETAILS} | {"unit_test": "test"}
+"""The field of a job that shows one node of a kind."""
+
+Given = Mapping[str, tuple[str, str | None]]
+"""The variables of a query beside the run's, by name: their types and values."""
 
 
-class QueryRefused(Failure):
-    """The server does not take the query as it is."""
+@dataclass(frozen=True)
+class Listed:
+    """The rows of a job's lists. `known` has every node of the project, executed or not.
+
+    `is_whole` says whether the lists were read to their end.
+    """
+
+    results: tuple[Result, ...]
+    known: Mapping[str, Details]
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -44,9 +60,7 @@ class Discovery:
     token: Callable[[], str]
     outbound: Outbound
 
-    def results(
-        self, job_id: str, run_id: str, *, go_on: Callable[[], bool]
-    ) -> tuple[Result, ...] | None:
+    def listed(self, job_id: str, run_id: str, *, go_on: Callable[[], bool]) -> Listed | None:
         """What became of each node that the run executed; None if there is no metadata of it.
 
         Pages to the end, or for as long as `go_on()` says so: then it is what was found so far.
@@ -57,99 +71,138 @@ class Discovery:
             # a server that does not know `first` and `after` gives everything without them
             lists = " ".join(f"{name} {{ {fields} }}" for name, fields in _LISTS.items())
             job = self._job(lists, job_id, run_id)
-            return None if job is None else _results(job)
+            return None if job is None else _listed([job], is_whole=True)
 
-    def described(self, job_id: str, run_id: str, nodes: Sequence[Result]) -> dict[str, Result]:
-        """`nodes` with tags, group, owner and dependencies, by unique id; those it knows.
+    def nodes(
+        self, job_id: str, run_id: str, unique_ids: Sequence[str]
+    ) -> dict[str, Details] | None:
+        """Those of `unique_ids` that the run's project has; None without metadata of the run.
 
         At most NODES_A_QUERY are asked for, the first ones: one query, whatever the project.
         """
-        asked = [node for node in nodes if node.kind in _DETAILS][:NODES_A_QUERY]
+        asked = [(node, _FIELD[_kind(node)]) for node in unique_ids if _kind(node) in _FIELD]
+        asked = asked[:NODES_A_QUERY]
         if not asked:
             return {}
         fields = " ".join(
-            f"n{i}: {node.kind}(uniqueId: $n{i}) {{ {_DETAILS[node.kind]} }}"
-            for i, node in enumerate(asked)
+            f"n{i}: {field}(uniqueId: $n{i}) {{ {_DETAILS[field]} }}"
+            for i, (_, field) in enumerate(asked)
         )
-        given = {f"n{i}": node.unique_id for i, node in enumerate(asked)}
-        job = self._job(fields, job_id, run_id, given) or {}
-        rows = ((node, job.get(f"n{i}")) for i, node in enumerate(asked))
-        return {
-            node.unique_id: replace(node, **details(row))
-            for node, row in rows
-            if isinstance(row, dict)
-        }
+        job = self._job(fields, job_id, run_id, _given(node for node, _ in asked))
+        if job is None:
+            return None
+        rows = ((node, job.get(f"n{i}")) for i, (node, _) in enumerate(asked))
+        return {node: from_job(row) for node, row in rows if isinstance(row, dict)}
 
-    def _paged(
-        self, job_id: str, run_id: str, go_on: Callable[[], bool]
-    ) -> tuple[Result, ...] | None:
+    def project(self, environment_id: str, unique_ids: Sequence[str]) -> Project:
+        """What the environment's latest state says of `unique_ids`, and all groups' owners.
+
+        Nobody depends on it: where the server has no such environment or another schema, there is
+        nothing.
+        """
+        try:
+            asked = self._asked(project.QUERY, project.variables(environment_id, unique_ids))
+        except QueryRefused:
+            return project.read({})
+        return project.read(asked.data)
+
+    def gone(self, job_id: str, run_id: str, unique_ids: Sequence[str]) -> frozenset[str]:
+        """Those of `unique_ids` that are certainly not in the run's project.
+
+        Certain is what the metadata does not have although it has a model, if the server reports
+        no error. At most NODES_A_QUERY are asked for, the first ones.
+        """
+        asked = [node for node in unique_ids if _kind(node) in _DETAILS][:NODES_A_QUERY]
+        if not asked:
+            return frozenset()
+        try:
+            found = self._lookup("models(first: 1)", job_id, run_id, asked)
+        except QueryRefused:
+            found = self._lookup("models", job_id, run_id, asked)
+        job = found.data.get("job")
+        if found.has_errors or not isinstance(job, dict) or not job.get("models"):
+            return frozenset()
+        return frozenset(node for i, node in enumerate(asked) if job.get(f"n{i}", ...) is None)
+
+    def _lookup(self, models: str, job_id: str, run_id: str, nodes: Sequence[str]) -> Found:
+        fields = " ".join(
+            f"n{i}: {_kind(node)}(uniqueId: $n{i}) {{ uniqueId }}" for i, node in enumerate(nodes)
+        )
+        fields = f"{models} {{ uniqueId }} {fields}"
+        return self._asked(*_query(fields, job_id, run_id, _given(nodes)))
+
+    def _paged(self, job_id: str, run_id: str, go_on: Callable[[], bool]) -> Listed | None:
         after: dict[str, str | None] = dict.fromkeys(_LISTS)
-        found: list[Result] = []
+        pages: list[dict[str, Any]] = []
         while after:
             fields = " ".join(
                 f"{name}(first: {PAGE_ROWS}, after: $after_{name}) "
                 f"{{ {_LISTS[name]} paginationCursor }}"
                 for name in after
             )
-            cursors = {f"after_{name}": cursor for name, cursor in after.items()}
+            cursors = {f"after_{name}": ("String", cursor) for name, cursor in after.items()}
             job = self._job(fields, job_id, run_id, cursors)
             if job is None:
                 return None
-            found += _results(job)
-            after = {name: cursor for name in after if (cursor := _next(job.get(name)))}
-            if not go_on():
+            pages.append(job)
+            after = {name: _cursor(rows) for name in after if _is_full(rows := job.get(name))}
+            if not all(after.values()) or not go_on():
                 break
-        return tuple(found)
+        return _listed(pages, is_whole=not after)
 
     def _job(
-        self,
-        fields: str,
-        job_id: str,
-        run_id: str,
-        given: Mapping[str, str | None] = MappingProxyType({}),
+        self, fields: str, job_id: str, run_id: str, given: Given = MappingProxyType({})
     ) -> dict[str, Any] | None:
-        types = "".join(
-            f", ${name}: {'String' if name.startswith('after_') else 'String!'}" for name in given
-        )
-        query = (
-            f"query Run($jobId: BigInt!, $runId: BigInt!{types}) "
-            f"{{ job(id: $jobId, runId: $runId) {{ id {fields} }} }}"
-        )
-        variables = {"jobId": job_id, "runId": run_id, **given}
-        answer = self._asked(query, variables)
-        if not isinstance(answer.content, dict):
-            raise TemporaryFailure("what answered is not Discovery: is its URL right?")
-        data = answer.content.get("data")
-        job = data.get("job") if isinstance(data, dict) else None
-        if job is None and answer.content.get("errors"):
-            raise QueryRefused("Discovery answered with an error")
+        job = self._asked(*_query(fields, job_id, run_id, given)).data.get("job")
         return job if isinstance(job, dict) else None
 
-    def _asked(self, query: str, variables: dict[str, Any]) -> Reply:
-        try:
-            return self.outbound.post_json(
-                self.endpoint,
-                {"query": query, "variables": variables},
-                headers={"Authorization": f"Bearer {self.token()}"},
-                answer_limit_bytes=ANSWER_LIMIT_BYTES,
-            )
-        except Refused as refused:
-            if refused.status in (400, 422):
-                raise QueryRefused("Discovery did not take the query") from None
-            raise
+    def _asked(self, query: str, variables: Mapping[str, Any]) -> Found:
+        return graphql.asked(self.outbound, self.endpoint, self.token(), query, variables)
 
 
-def _results(job: dict[str, Any]) -> tuple[Result, ...]:
-    lists = (job.get(name) for name in _LISTS)
-    rows = (row for rows in lists if isinstance(rows, list) for row in rows)
-    found = (from_row(row) for row in rows if isinstance(row, dict))
-    return tuple(result for result in found if result is not None)
+def _given(nodes: Iterable[str]) -> Given:
+    return {f"n{i}": ("String!", node) for i, node in enumerate(nodes)}
 
 
-def _next(rows: Any) -> str | None:
-    """The cursor of the next page; None after the last, which is not full."""
-    if not isinstance(rows, list) or len(rows) < PAGE_ROWS:
-        return None
-    last = rows[-1]
-    cursor = last.get("paginationCursor") if isinstance(last, dict) else None
-    return cursor if isinstance(cursor, str) and cursor else None
+def _query(
+    fields: str, job_id: str, run_id: str, given: Given
+) -> tuple[str, dict[str, str | None]]:
+    """A query for `fields` of one run, and its variables."""
+    types = "".join(f", ${name}: {kind}" for name, (kind, _) in given.items())
+    query = (
+        f"query Run($jobId: BigInt!, $runId: BigInt!{types}) "
+        f"{{ job(id: $jobId, runId: $runId) {{ id {fields} }} }}"
+    )
+    values = {name: value for name, (_, value) in given.items()}
+    return query, {"jobId": job_id, "runId": run_id, **values}
+
+
+def _listed(pages: Iterable[Mapping[str, Any]], *, is_whole: bool) -> Listed:
+    lists = (page.get(name) for page in pages for name in _LISTS)
+    rows = [
+        row
+        for rows in lists
+        if isinstance(rows, list)
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("uniqueId"), str)
+    ]
+    found = (from_row(row) for row in rows)
+    return Listed(
+        results=tuple(result for result in found if result is not None),
+        known={row["uniqueId"]: from_job(row) for row in rows},
+        is_whole=is_whole,
+    )
+
+
+def _is_full(rows: Any) -> TypeGuard[list[Any]]:
+    """Whether another page may follow: the last one is not full."""
+    return isinstance(rows, list) and len(rows) >= PAGE_ROWS
+
+
+def _cursor(rows: Sequence[Any]) -> str | None:
+    cursor = rows[-1].get("paginationCursor") if isinstance(rows[-1], dict) else None
+    return cursor if isinstance(cursor, str) else None
+
+
+def _kind(unique_id: str) -> str:
+    return unique_id.partition(".")[0]

@@ -5,10 +5,12 @@ https://docs.getdbt.com/reference/artifacts/sources-json,
 https://docs.getdbt.com/docs/dbt-cloud-apis/discovery-schema-job
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from subscriber.dbt_cloud.steps import EXECUTING, RUN_RESULTS
 from subscriber.run import Result, Status
 
 _STATUS = {
@@ -23,21 +25,71 @@ _STATUS = {
     "partial success": Status.FAILED,
     "skipped": Status.SKIPPED,
 }
+_PROBLEMS = (Status.FAILED, Status.WARNED)
+_EXECUTED = (Status.GOOD, *_PROBLEMS)
 
 
-def from_artifact(artifact: Mapping[str, Any]) -> tuple[Result, ...]:
-    """The results in a `run_results.json` or `sources.json` of any version."""
+@dataclass(frozen=True)
+class Written:
+    """What one step wrote. `run_id` and `invocation` are empty where it does not say."""
+
+    results: tuple[Result, ...]
+    run_id: str = ""
+    invocation: str = ""
+
+
+def from_artifact(name: str, artifact: Mapping[str, Any], command: str) -> Written:
+    """What the file `name`, of any version, says; `command` wrote it, unless it names another.
+
+    Only commands that execute nodes can say that one is good: `docs generate` says "success" of
+    all that compiled, `freshness` says "pass" of models. What is no result is left out.
+    """
     rows = artifact.get("results")
-    return tuple(
+    results = [
         Result(
             unique_id=row["unique_id"],
             status=_status(row.get("status")),
-            said=_text(row, "status"),
+            said=_text(row, "status").lower(),
             message=_text(row, "message") or _text(row, "error") or _age(row),
         )
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and isinstance(row.get("unique_id"), str)
+    ]
+    if name == RUN_RESULTS:
+        may_be_good = (_text(_object(artifact.get("args")), "which") or command) in EXECUTING
+        results = [r for r in results if may_be_good or r.status in _PROBLEMS]
+    else:
+        results = [r for r in results if r.kind == "source" or r.status in _PROBLEMS]
+    metadata = _object(artifact.get("metadata"))
+    return Written(
+        tuple(results),
+        run_id=_text(_object(metadata.get("env")), "DBT_CLOUD_RUN_ID"),
+        invocation=_text(metadata, "invocation_id"),
     )
+
+
+def merged(steps: Iterable[Written]) -> tuple[Result, ...]:
+    """One result a node. A later step wins, unless only an earlier one executed the node."""
+    by_node: dict[str, Result] = {}
+    for written in steps:
+        for result in written.results:
+            before = by_node.get(result.unique_id)
+            if not before or result.status in _EXECUTED or before.status not in _EXECUTED:
+                by_node[result.unique_id] = result
+    return tuple(by_node.values())
+
+
+def joined(written: Iterable[Result], listed: Iterable[Result]) -> tuple[Result, ...]:
+    """What Discovery lists, with the words of what steps wrote where both say the same."""
+    by_node = {result.unique_id: result for result in written}
+    for result in listed:
+        before = by_node.get(result.unique_id)
+        if before and before.status is result.status:
+            result = replace(result, said=before.said, message=before.message or result.message)
+        elif before and result.status not in _EXECUTED:
+            result = before
+        by_node[result.unique_id] = result
+    return tuple(by_node.values())
 
 
 def from_row(row: Mapping[str, Any]) -> Result | None:
@@ -48,25 +100,7 @@ def from_row(row: Mapping[str, Any]) -> Result | None:
     said = _said(unique_id, row)
     if not said:
         return None
-    return Result(
-        unique_id=unique_id,
-        status=_status(said),
-        said=said,
-        message=_text(row, "error"),
-        **details(row),
-    )
-
-
-def details(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What Discovery knows of a node beside its result, as fields of a Result."""
-    meta = row.get("meta")
-    owner = meta.get("owner") if isinstance(meta, dict) else None
-    return {
-        "tags": _texts(row.get("tags")),
-        "group": _text(row, "dbtGroup"),
-        "owner": owner if isinstance(owner, str) else "",
-        "depends_on": _texts(row.get("dependsOn")),
-    }
+    return Result(unique_id, _status(said), said, message=_text(row, "error"))
 
 
 def _age(row: Mapping[str, Any]) -> str:
@@ -118,5 +152,5 @@ def _text(fields: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -7,6 +7,7 @@ import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -127,7 +128,7 @@ def test_without_pages_the_lab_has_nothing_that_is_newer(published: GraphQLSchem
 
 def fields(of: GraphQLNamedType) -> dict[str, str]:
     """The types of its fields, as SDL writes them: an exclamation mark means never null."""
-    if isinstance(of, GraphQLObjectType | GraphQLInputObjectType):
+    if isinstance(of, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
         return {name: str(field.type) for name, field in of.fields.items()}
     return {}
 

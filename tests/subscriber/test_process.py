@@ -9,7 +9,7 @@ from subscriber.ledger.contract import Change
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import UnknownOutcome
 from subscriber.process import TICK_PAGE
-from subscriber.run import Answer, RunDetails, Step
+from subscriber.run import Answer, Question, RunDetails, Step
 from tests.builders import a_body, a_good_body, a_message, a_result
 from tests.fakes import FakeDbtCloud, FakeReports, UnreachableLedger
 from tests.subscriber.story import PAGE, Story, a_rule
@@ -122,7 +122,7 @@ def test_a_failure_that_is_told_already_costs_no_call():
 
     story.comes(a_body(event_id="wev_2", run_id=101))
 
-    assert story.dbt_cloud.asked == [("100", True)]
+    assert story.dbt_cloud.asked == [("100", Question(results="failed"))]
 
 
 @pytest.mark.parametrize("told", [{"code": 30, "status": "Cancelled"}, {"code": 99}, {"code": 3}])
@@ -413,9 +413,9 @@ class ForgetfulDbtCloud(FakeDbtCloud):
 
     is_mended_for: frozenset[str] | set[str] = frozenset()
 
-    def about(self, event, *, diagnose):
+    def about(self, event, question):
         if event.job_id in self.is_mended_for:
-            return super().about(event, diagnose=diagnose)
+            return super().about(event, question)
         raise KeyError("a mistake of ours")
 
 

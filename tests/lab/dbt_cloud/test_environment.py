@@ -84,6 +84,73 @@ def test_a_connection_can_be_read_page_by_page(cloud: DbtCloud, client: Client) 
     assert len(nodes(first) | nodes(second)) == 10
 
 
+RESOURCES = """
+query Resources($id: BigInt!, $filter: AppliedResourcesFilter!, $first: Int, $after: String) {
+  environment(id: $id) { applied { resources(filter: $filter, first: $first, after: $after) {
+    totalCount
+    pageInfo { hasNextPage endCursor }
+    edges { node {
+      __typename uniqueId filePath tags
+      ... on ModelAppliedStateNode { group parents { __typename uniqueId } }
+      ... on TestAppliedStateNode { testedNodeUniqueId }
+    } }
+  } } }
+}
+"""
+
+
+def resources(client: Client, environment_id: int, types: list[str], **more: Any) -> Any:
+    wanted = {"types": types} | {name: more.pop(name) for name in ("uniqueIds",) if name in more}
+    answer = client.discover(RESOURCES, id=environment_id, filter=wanted, **more).json()
+    assert "errors" not in answer
+    return answer["data"]["environment"]["applied"]["resources"]
+
+
+def test_resources_of_several_types_can_be_asked_for_by_their_ids(
+    cloud: DbtCloud, client: Client
+) -> None:
+    cloud.run()
+    wanted = [
+        "model.teahouse.orders",
+        "test.teahouse.unique_orders_order_id.fed79b3a6e",
+        "source.teahouse.till.receipts",
+        "seed.teahouse.raw_teas",
+    ]
+
+    found = resources(client, cloud.production.id, ["Model", "Test", "Source"], uniqueIds=wanted)
+
+    by = nodes(found)
+    assert found["totalCount"] == len(by) == 3
+    assert by["orders"] == {
+        "__typename": "ModelAppliedStateNode",
+        "uniqueId": "model.teahouse.orders",
+        "filePath": "models/marts/orders.sql",
+        "tags": ["nightly", "finance"],
+        "group": "finance",
+        "parents": [
+            {"__typename": "ModelAppliedStateNestedNode", "uniqueId": f"model.teahouse.{name}"}
+            for name in ("stg_orders", "stg_receipts")
+        ],
+    }
+    assert by["unique_orders_order_id"]["testedNodeUniqueId"] == "model.teahouse.orders"
+    assert by["receipts"]["filePath"] == "models/sources.yml"
+
+
+def test_resources_have_pages_of_at_most_five_hundred(cloud: DbtCloud, client: Client) -> None:
+    cloud.run()
+
+    first = resources(client, cloud.production.id, ["Model", "Seed"], first=8)
+    after = first["pageInfo"]["endCursor"]
+    second = resources(client, cloud.production.id, ["Model", "Seed"], first=8, after=after)
+    refused = client.discover(
+        RESOURCES, id=cloud.production.id, filter={"types": ["Model"]}, first=501
+    )
+
+    assert (len(first["edges"]), len(second["edges"])) == (8, 5)
+    assert len(nodes(first) | nodes(second)) == 13
+    assert refused.json()["errors"]
+
+
 def test_groups_have_their_owners(cloud: DbtCloud, client: Client) -> None:
     cloud.run()
 

@@ -13,15 +13,10 @@ from starlette.routing import Route
 
 from lab.serve import serve
 from shared.errors import TemporaryFailure
-from subscriber.dbt_cloud.discovery import (
-    NODES_A_QUERY,
-    PAGE_ROWS,
-    Discovery,
-    QueryRefused,
-)
+from subscriber.dbt_cloud.discovery import NODES_A_QUERY, PAGE_ROWS, Discovery
+from subscriber.dbt_cloud.graphql import QueryRefused
 from subscriber.outbound import Outbound
 from subscriber.run import Status
-from tests.builders import a_result
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -62,18 +57,29 @@ def models(count: int, **fields: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 1, PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1, 3 * PAGE_ROWS])
 def test_lists_are_paged_to_the_end(count):
     with discovery(pages_of({"models": models(count), "tests": []})) as asked:
-        results = asked.results("7", "100", go_on=lambda: True)
+        listed = asked.listed("7", "100", go_on=lambda: True)
 
-    assert results is not None
-    assert len({result.unique_id for result in results}) == len(results) == count
+    assert listed is not None
+    assert len({result.unique_id for result in listed.results}) == len(listed.results) == count
+    assert listed.is_whole
 
 
 def test_paging_stops_when_there_is_no_time_left_and_keeps_what_was_found():
     with discovery(pages_of({"models": models(500)})) as asked:
-        results = asked.results("7", "100", go_on=lambda: False)
+        listed = asked.listed("7", "100", go_on=lambda: False)
 
-    assert results is not None
-    assert len(results) == PAGE_ROWS
+    assert listed is not None
+    assert len(listed.results) == PAGE_ROWS
+    assert not listed.is_whole
+
+
+def test_lists_without_cursors_are_not_read_to_their_end():
+    rows = {"models": models(PAGE_ROWS), "tests": []}
+    with discovery(lambda _: {"data": {"job": rows}}) as asked:
+        listed = asked.listed("7", "100", go_on=lambda: True)
+
+    assert listed is not None
+    assert not listed.is_whole
 
 
 def test_nodes_that_were_not_executed_are_no_results():
@@ -82,9 +88,11 @@ def test_nodes_that_were_not_executed_are_no_results():
         {"uniqueId": "model.shop.b"},
     ]
     with discovery(pages_of({"models": rows})) as asked:
-        results = asked.results("7", "100", go_on=lambda: True)
+        listed = asked.listed("7", "100", go_on=lambda: True)
 
-    assert results == ()
+    assert listed is not None
+    assert listed.results == ()
+    assert set(listed.known) == {"model.shop.a", "model.shop.b"}
 
 
 @pytest.mark.parametrize(
@@ -105,27 +113,28 @@ def test_nodes_that_were_not_executed_are_no_results():
 def test_a_test_is_judged_by_its_state_and_then_by_its_flags(row, status):
     rows = [{"uniqueId": "test.shop.unique_id.abc", **row}]
     with discovery(pages_of({"tests": rows})) as asked:
-        (result,) = asked.results("7", "100", go_on=lambda: True) or ()
+        listed = asked.listed("7", "100", go_on=lambda: True)
 
-    assert result.status is status
+    assert listed is not None
+    assert [result.status for result in listed.results] == [status]
 
 
 @pytest.mark.parametrize("answer", [{"data": None}, {"data": {"job": None}}, {}])
 def test_an_answer_without_a_job_is_no_metadata(answer):
     with discovery(lambda _: answer) as asked:
-        assert asked.results("7", "100", go_on=lambda: True) is None
+        assert asked.listed("7", "100", go_on=lambda: True) is None
 
 
 def test_an_answer_with_nothing_but_errors_is_one():
     refusal = {"data": {"job": None}, "errors": [{"message": "no such job"}]}
     with discovery(lambda _: refusal) as asked, pytest.raises(QueryRefused):
-        asked.results("7", "100", go_on=lambda: True)
+        asked.listed("7", "100", go_on=lambda: True)
 
 
 @pytest.mark.parametrize("answer", [[], "text", None])
 def test_what_answers_something_else_is_not_discovery(answer):
     with discovery(lambda _: answer) as asked, pytest.raises(TemporaryFailure, match="not Disc"):
-        asked.results("7", "100", go_on=lambda: True)
+        asked.listed("7", "100", go_on=lambda: True)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +142,10 @@ def test_what_answers_something_else_is_not_discovery(answer):
 )
 def test_rows_that_are_not_what_they_should_be_do_no_harm(row):
     with discovery(lambda _: {"data": {"job": {"models": [row], "tests": None}}}) as asked:
-        assert asked.results("7", "100", go_on=lambda: True) == ()
+        listed = asked.listed("7", "100", go_on=lambda: True)
+
+    assert listed is not None
+    assert listed.results == ()
 
 
 def test_at_most_fifty_nodes_are_asked_about_in_one_query():
@@ -143,9 +155,8 @@ def test_at_most_fifty_nodes_are_asked_about_in_one_query():
         queries.append(asked)
         return {"data": {"job": {}}}
 
-    nodes = [a_result(f"model.shop.m{n}") for n in range(500)]
     with discovery(answer) as asked:
-        asked.described("7", "100", nodes)
+        asked.nodes("7", "100", [f"model.shop.m{n}" for n in range(500)])
 
     (query,) = queries
     assert query["query"].count("uniqueId:") == NODES_A_QUERY
@@ -159,7 +170,7 @@ def test_ids_of_64_bits_are_sent_as_text():
         return {"data": {"job": None}}
 
     with discovery(answer) as asked:
-        asked.results("9223372036854775807", "70437497968255", go_on=lambda: True)
+        asked.listed("9223372036854775807", "70437497968255", go_on=lambda: True)
 
     assert queries[0]["jobId"] == "9223372036854775807"
     assert queries[0]["runId"] == "70437497968255"
