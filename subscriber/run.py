@@ -14,6 +14,13 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Level(StrEnum):
+    """How bad it is: the run failed, or it ended well and something in it warned."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
+
+
 _BY_CODE = {
     3: Outcome.STARTED,
     10: Outcome.SUCCEEDED,
@@ -84,6 +91,9 @@ class Result:
     group: str = ""
     owner: str = ""
     depends_on: tuple[str, ...] = ()
+    owner_email: str = ""
+    path: str = ""
+    is_described: bool = False
 
     @property
     def kind(self) -> str:
