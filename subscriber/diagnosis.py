@@ -2,18 +2,31 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
-from subscriber.run import Answer, Result, Status, Step
+from subscriber.redaction import redacted
+from subscriber.run import Answer, Level, Result, Status, Step
+from subscriber.sameness import fingerprint
+from subscriber.step_logs import excerpt
 
-LOG_LINES = 50  # of the end of a failed step's log
+MESSAGE_LIMIT = 25_000  # characters of one error; more are not shown
+LOG_LIMIT = 200_000  # characters of the end of a step's log; what failed is said there
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_TIME_OF_DAY = re.compile(r"^\d\d:\d\d:\d\d(?:\.\d+)?\s+")
-_ERROR = re.compile(r"\b(?:error|failed|failure|fatal|exception)\b|Could not", re.IGNORECASE)
+_ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])"
+)
+# not seen: controls, halves of pairs, what turns the direction of writing, what has no width
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    "\xad\u034f\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 _HEADER = re.compile(r"^.+ in \S+ \S+ \((?P<path>[^()\s]+\.\w+)\)")
+_FRESHNESS = re.compile(r"\bsource\s+(?:snapshot-)?freshness\b")
 
 
 @dataclass(frozen=True)
@@ -25,12 +38,25 @@ class Cause:
     path: str = ""
     skipped: tuple[str, ...] = ()
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for the same error, at whatever node and in whatever run."""
+        return fingerprint(self.message)
+
+    @property
+    def line(self) -> str:
+        """The line of the error that says most: dbt's header names the node, the next says why."""
+        lines = [line.strip() for line in self.message.split("\n", 20) if line.strip()]
+        if len(lines) > 1 and _HEADER.match(lines[0]):
+            return lines[1]
+        return lines[0] if lines else ""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
     """`causes` in dbt's own order; empty when the nodes are not known. `skipped` counts them all.
 
-    `text` is the end of a failed step's log where no node explains the failure.
+    `text` is what the log says of a failed step that no node explains.
     """
 
     causes: tuple[Cause, ...] = ()
@@ -38,34 +64,102 @@ class Diagnosis:
     text: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known of any node that it failed, or warned."""
+        return bool(self.causes)
 
-def diagnose(answer: Answer) -> Diagnosis:
-    """What dbt Cloud's answer says about a failed run. Pure."""
-    failed = [result for result in answer.results if result.status is Status.FAILED]
-    skipped = [result for result in answer.results if result.status is Status.SKIPPED]
-    consequences = _consequences(failed, skipped)
+    @cached_property
+    def nodes(self) -> Mapping[str, str]:
+        """The fingerprint of its error, by the unique id of each cause."""
+        return {cause.result.unique_id: cause.fingerprint for cause in self.causes}
+
+    def only(self, wanted: Callable[[Result], bool]) -> "Diagnosis":
+        """The causes whose results are wanted, with what was skipped for them.
+
+        A diagnosis that knows no cause is left as it is: it may be about wanted nodes.
+        """
+        if not self.causes:
+            return self
+        causes = tuple(cause for cause in self.causes if wanted(cause.result))
+        return Diagnosis(causes, skipped=sum(len(cause.skipped) for cause in causes))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Causes that are shown together."""
+
+    title: str
+    causes: tuple[Cause, ...]
+
+
+def diagnose(answer: Answer, level: Level = Level.FAILURE) -> Diagnosis:
+    """What dbt Cloud's answer says about a run that failed, or ended well with warnings. Pure.
+
+    At the level of warnings its causes are the nodes that warned and the sources that were not
+    fresh; its text tells of the steps that failed although the run reads Success, as those of the
+    job's checkboxes do.
+
+    Source: https://docs.getdbt.com/docs/deploy/job-commands
+    """
+    if level is Level.WARNING:
+        found = [result for result in answer.results if _warns(result)]
+        skipped: list[Result] = []
+    else:
+        found = [result for result in answer.results if result.status is Status.FAILED]
+        skipped = [result for result in answer.results if result.status is Status.SKIPPED]
+    consequences = _consequences(found, skipped)
     causes = tuple(
-        _cause(result, tuple(consequences.get(result.unique_id, ()))) for result in failed
+        _cause(result, tuple(consequences.get(result.unique_id, ()))) for result in found
     )
-    steps = answer.run.steps if answer.run else ()
+    failed = [step for step in (answer.run.steps if answer.run else ()) if step.failed]
+    # the last one ended a failed run; those before it are its checkboxes
+    told = failed if level is Level.WARNING else failed[-1:]
     return Diagnosis(
         causes=causes,
         skipped=len(skipped),
-        text="" if causes else _from_steps(steps),
-        notes=answer.notes,
+        text="\n".join(_said(step) for step in told if not _explains(causes, step)),
+        notes=tuple(clean(note) for note in answer.notes),
     )
 
 
+def groups(causes: Sequence[Cause], by: Literal["owner", "cause"]) -> tuple[Group, ...]:
+    """`causes` by whose they are, or by what went wrong; the largest first, else in their order."""
+    grouped: dict[str, list[Cause]] = {}
+    for cause in causes:
+        key = clean(cause.result.owner) if by == "owner" else cause.fingerprint
+        grouped.setdefault(key, []).append(cause)
+    found = [
+        Group((key or "no owner") if by == "owner" else _titled(members[0]), tuple(members))
+        for key, members in grouped.items()
+    ]
+    return tuple(sorted(found, key=lambda group: -len(group.causes)))
+
+
 def clean(text: str) -> str:
-    """`text` without ANSI colours, control characters and what is no character at all."""
+    """`text` fit to be shown to people elsewhere. Safe to repeat.
+
+    Without ANSI colours, control characters and what is no character at all; without characters
+    that are not seen but change how a text reads; with what looks like a secret redacted.
+    """
     plain = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _CONTROL.sub("", plain).strip()
+    return redacted(_UNSEEN.sub("", plain)).strip()
+
+
+def _warns(result: Result) -> bool:
+    is_stale = result.kind == "source" and result.status is Status.FAILED
+    return is_stale or result.status is Status.WARNED
 
 
 def _cause(result: Result, skipped: tuple[str, ...]) -> Cause:
-    message = clean(result.message)
+    message = clean(result.message[:MESSAGE_LIMIT])
     header = _HEADER.match(message.partition("\n")[0])
-    return Cause(result, message, header["path"] if header else "", skipped)
+    path = clean(result.path) or (header["path"] if header else "")
+    return Cause(result, message, path, skipped)
+
+
+def _titled(cause: Cause) -> str:
+    return cause.line or "no message"
 
 
 def _consequences(failed: Iterable[Result], skipped: Iterable[Result]) -> Mapping[str, list[str]]:
@@ -101,13 +195,21 @@ def _consequences(failed: Iterable[Result], skipped: Iterable[Result]) -> Mappin
     return blamed
 
 
-def _from_steps(steps: Iterable[Step]) -> str:
-    """The end of the last failed step's log, from its error on if that can be told."""
-    failed = [step for step in steps if step.failed]
-    if not failed:
-        return ""
-    step = failed[-1]
-    lines = [_TIME_OF_DAY.sub("", line).rstrip() for line in clean(step.logs).split("\n")]
-    lines = [line for line in lines if line][-LOG_LINES:]
-    first = next((i for i, line in enumerate(lines) if _ERROR.search(line)), 0)
-    return "\n".join([f"Step failed: {clean(step.name)}", *lines[first:]])
+def _explains(causes: Iterable[Cause], step: Step) -> bool:
+    """Whether a failed node among `causes` is what made `step` fail."""
+    is_freshness = _FRESHNESS.search(step.name) is not None
+    return any(
+        cause.result.status is Status.FAILED and (cause.result.kind == "source") is is_freshness
+        for cause in causes
+    )
+
+
+def _said(step: Step) -> str:
+    """Which step failed, and the lines of its log that say why."""
+    log = step.logs
+    if len(log) > LOG_LIMIT:
+        # from the first whole line on
+        end = log[-LOG_LIMIT:]
+        log = end.partition("\n")[2] or end
+    found = excerpt(clean(log))
+    return "\n".join(filter(None, [f"Step failed: {clean(step.name)}", found]))

@@ -7,19 +7,19 @@ from typing import Literal
 from shared.event import RunEvent
 
 
-class Level(StrEnum):
-    """How bad a problem is: something failed, or a test or a source's freshness only warned."""
-
-    FAILURE = "failure"
-    WARNING = "warning"
-
-
 class Outcome(StrEnum):
     STARTED = "started"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
+
+
+class Level(StrEnum):
+    """How bad it is: the run failed, or it ended well and something in it warned."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
 
 
 _BY_CODE = {
