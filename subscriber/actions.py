@@ -1,15 +1,33 @@
 """Actions: one thing to do, at one destination, about one subject, with one verb."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from shared.errors import TemporaryFailure
+
 
 class Verb(StrEnum):
     OPEN = "open"
+    UPDATE = "update"
+    """What is open has changed: other nodes failed, or the level is another."""
+    REMIND = "remind"
     CLOSE = "close"
+    TELL = "tell"
+    """Told once, without an episode."""
     REFRESH = "refresh"
+
+
+class WrittenByNewer(TemporaryFailure):
+    """The ledger holds what only a newer version of the program understands: leave it to that."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was written by a newer version of the program, which alone can read it: "
+            "run that version"
+        )
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,16 @@ class Message:
     link: str = ""
     facts: dict[str, str] = field(default_factory=dict)
     """What helps to find the run, by name: account, project, environment, job, run, commit."""
+    level: str = "failure"
+    """`failure` or `warning`."""
+    since: str = ""
+    """When the episode opened, as ISO 8601."""
+    new: tuple[str, ...] = ()
+    """Names of nodes, limited in number, that fail since what was told last."""
+    still: tuple[str, ...] = ()
+    """Those that failed then and do so now."""
+    fixed: tuple[str, ...] = ()
+    """Those that failed then and are good now."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +88,54 @@ class Action:
     message: Message
     occurred_at: datetime
     after: str | None = None
+    owner: str = ""
+    """Whose it is, by the name or the e-mail address that the map of owners may hold."""
 
     def body(self) -> dict[str, Any]:
         """As the ledger keeps it: JSON."""
         return asdict(self) | {"occurred_at": self.occurred_at.isoformat()}
 
     @classmethod
-    def from_body(cls, body: dict[str, Any]) -> "Action":
-        """The action that the ledger keeps as `body`."""
-        message = dict(body["message"])
+    def from_body(cls, body: Mapping[str, Any]) -> "Action":
+        """The action that the ledger keeps as `body`.
+
+        Raises WrittenByNewer for a body with a key or a verb that this version does not know. The
+        keys that an older version did not write have their defaults.
+        """
+        message = _known(Message, body["message"])
         nodes = tuple(
             Node(**node | {"tags": tuple(node["tags"]), "skipped": tuple(node["skipped"])})
-            for node in message.pop("nodes")
+            for node in (_known(Node, node) for node in message.pop("nodes"))
         )
+        names: dict[str, Any] = {
+            name: tuple(message.pop(name, ())) for name in ("new", "still", "fixed")
+        }
+        if body["verb"] not in list(Verb):
+            raise WrittenByNewer("this action")
         return cls(
-            **body
-            | {
+            **{
+                **_known(cls, body),
                 "verb": Verb(body["verb"]),
-                "message": Message(nodes=nodes, **message),
+                "message": Message(nodes=nodes, **names, **message),
                 "occurred_at": datetime.fromisoformat(body["occurred_at"]),
             }
         )
+
+
+def _known(kind: type[Action | Message | Node], body: Mapping[str, Any]) -> dict[str, Any]:
+    """`body`, of which `kind` has a field for each key."""
+    if body.keys() - {field.name for field in fields(kind)}:
+        raise WrittenByNewer("this action")
+    return dict(body)
+
+
+def key_with(key: str, verb: Verb) -> str:
+    """The key of the first action with `verb` in the episode of the action `key`.
+
+    An action's key ends in its verb and its number; what stands before is the same for all
+    actions of one episode at one destination.
+    """
+    return "/".join([*key.split("/")[:-2], verb, "1"])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from shared.errors import Failure, TemporaryFailure
 from shared.event import RunEvent
 from subscriber.actions import Action, Handle
@@ -47,10 +49,14 @@ class FakeAlerts(Destination):
 
     does: ClassVar[Does] = Does.ALERT
     repeatable: ClassVar[bool] = True
-    received: Any
+    received: Any = Field(exclude=True)
     base_url: str = "https://alerts.example"
 
-    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+    @classmethod
+    def kind(cls) -> str:
+        return cls.__name__
+
+    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
         handle: Handle = self.received.deliver(action)
         return handle
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from pydantic import SecretStr
 
+from shared.secret_refs import Secret
 from subscriber.configuration import Configuration, DbtCloudSettings
 from subscriber.decisions import Decisions
 from subscriber.deliveries import Deliveries
@@ -65,8 +66,8 @@ class Story:
             ledger=self.ledger,
             outbound=Outbound(),
             dead_letters=self.dead_letters,
-            secret=str,
-            secret_anew=str,
+            secret=lambda ref: Secret(str(ref), ref),
+            secret_anew=lambda ref: Secret(str(ref), ref),
             clock=self.clock,
             jitter=lambda: 1.0,
             monotonic=self.monotonic,
