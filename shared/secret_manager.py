@@ -4,6 +4,7 @@ Source: https://cloud.google.com/secret-manager/docs/reference/rpc
 """
 
 import threading
+from dataclasses import dataclass, field
 from functools import cache
 
 import grpc
@@ -16,6 +17,7 @@ from google.cloud.secretmanager_v1.services.secret_manager_service.transports im
 )
 
 from shared.errors import PermanentFailure, TemporaryFailure
+from shared.secret_refs import SecretGone
 
 _FIXES = {
     exceptions.NotFound: "there is no such secret or version",
@@ -23,6 +25,8 @@ _FIXES = {
     exceptions.FailedPrecondition: "this version is disabled or destroyed",
     exceptions.InvalidArgument: "its name is not valid",
 }
+
+_GONE = (exceptions.NotFound, exceptions.FailedPrecondition)
 
 _making = threading.Lock()
 
@@ -36,11 +40,20 @@ def _client(host: str | None) -> SecretManagerServiceClient:
     return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
 
 
-def access(name: str, *, host: str | None, timeout_s: float) -> str:
-    """The payload of the version `name` (projects/P/secrets/S/versions/V), as text.
+@dataclass(frozen=True)
+class Version:
+    """One version: its full name, which ends in its number, and its payload as text."""
 
-    `host` is a stand-in's host:port. Raises PermanentFailure when the secret is missing or not
-    ours to read, TemporaryFailure when there is no answer within `timeout_s`. Safe to repeat.
+    name: str
+    value: str = field(repr=False)
+
+
+def access(name: str, *, host: str | None, timeout_s: float) -> Version:
+    """The version `name` (projects/P/secrets/S/versions/V; V is a number, `latest` or an alias).
+
+    `host` is a stand-in's host:port. Raises SecretGone when it is missing, disabled or destroyed,
+    PermanentFailure when it is not ours to read, TemporaryFailure when there is no answer within
+    `timeout_s`. Safe to repeat.
     """
     try:
         with _making:
@@ -56,9 +69,10 @@ def access(name: str, *, host: str | None, timeout_s: float) -> str:
                 timeout=timeout_s,
             ),
         )
-        return str(answer.payload.data.decode("utf-8"))
+        return Version(str(answer.name), str(answer.payload.data.decode("utf-8")))
     except tuple(_FIXES) as refusal:
-        raise PermanentFailure(f"{type(refusal).__name__}: {_FIXES[type(refusal)]}") from None
+        failure = SecretGone if isinstance(refusal, _GONE) else PermanentFailure
+        raise failure(f"{type(refusal).__name__}: {_FIXES[type(refusal)]}") from None
     except GoogleAuthError:
         raise PermanentFailure("there are no Google credentials here") from None
     except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:

@@ -6,10 +6,11 @@ read when it is first needed.
 Source: https://cloud.google.com/secret-manager/docs/access-secret-version
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +44,23 @@ class SecretRef:
         if self.project is not None:
             return f"secret:projects/{self.project}/secrets/{self.name}/versions/{self.version}"
         return f"secret:{self.name}" + ("" if self.version == "latest" else f"@{self.version}")
+
+
+class SecretGone(PermanentFailure):
+    """This version of a secret is not there, disabled or destroyed: nobody will read it again."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What a reference names. `pinned` names this very value, where its place counts versions."""
+
+    value: str = field(repr=False)
+    pinned: SecretRef
+
+
+def fingerprint(value: str) -> str:
+    """16 hex digits by which a secret is recognised without being kept."""
+    return hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
 def is_reference(text: str) -> bool:
@@ -85,31 +103,41 @@ class SecretReader:
     environ: Mapping[str, str] | None = None
 
     def read(self, ref: SecretRef) -> str:
-        """The secret, stripped of surrounding white space.
+        """The secret, stripped of surrounding white space; raises what `resolve` raises."""
+        return self.resolve(ref).value
 
-        Raises PermanentFailure if it is not there or empty, TemporaryFailure if Secret Manager
-        does not answer within a few seconds. Messages name the reference, never the value.
+    def resolve(self, ref: SecretRef) -> Secret:
+        """The secret, stripped of surrounding white space, and which version of it that is.
+
+        From Secret Manager, `pinned` holds the project and the number of the version, `latest` or
+        an alias resolved; a variable and a file have no versions, and `pinned` is `ref`.
+
+        Raises PermanentFailure if it is not there or empty, SecretGone if Secret Manager has no
+        such version any more, TemporaryFailure if it does not answer within a few seconds.
+        Messages name the reference, never the value.
         """
         if ref.scheme == "env":
             value = (os.environ if self.environ is None else self.environ).get(ref.name, "")
+            secret = Secret(value, ref)
         elif ref.scheme == "file":
-            value = _read_file(ref)
+            secret = Secret(_read_file(ref), ref)
         else:
-            value = self._read_from_manager(ref)
-        if not value.strip():
+            secret = self._read_from_manager(ref)
+        if not secret.value.strip():
             raise PermanentFailure(f"the secret {ref} is empty or not set")
-        return value.strip()
+        return Secret(secret.value.strip(), secret.pinned)
 
-    def _read_from_manager(self, ref: SecretRef) -> str:
+    def _read_from_manager(self, ref: SecretRef) -> Secret:
         # imported here: a fifth of a second that a start without `secret:` does not pay
         from shared import secret_manager
 
         project = ref.project or self.project()
         name = f"projects/{project}/secrets/{ref.name}/versions/{ref.version}"
         try:
-            return secret_manager.access(name, host=self.manager_host, timeout_s=READ_TIMEOUT_S)
+            found = secret_manager.access(name, host=self.manager_host, timeout_s=READ_TIMEOUT_S)
         except Failure as failure:
             raise type(failure)(f"the secret {ref} cannot be read: {failure}") from None
+        return Secret(found.value, parse(f"secret:{found.name}"))
 
 
 def _read_file(ref: SecretRef) -> str:

@@ -1,20 +1,34 @@
 """Actions: one thing to do, at one destination, about one subject, with one verb."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from shared.errors import TemporaryFailure
 from subscriber.ledger.contract import Kind, Work
 
 
 class Verb(StrEnum):
     OPEN = "open"
     UPDATE = "update"
+    """What is open has changed: other nodes failed, or the level is another."""
     REMIND = "remind"
     CLOSE = "close"
     TELL = "tell"
+    """Told once, without an episode."""
     REFRESH = "refresh"
+
+
+class WrittenByNewer(TemporaryFailure):
+    """The ledger holds what only a newer version of the program understands: leave it to that."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was written by a newer version of the program, which alone can read it: "
+            "run that version"
+        )
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,9 @@ class Node:
     tags: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     """Names of the nodes that were skipped because of this one."""
+
+
+_NAMES = ("new", "still", "fixed", "causes", "owners")
 
 
 @dataclass(frozen=True)
@@ -87,24 +104,44 @@ class Action:
         return asdict(self) | {"occurred_at": self.occurred_at.isoformat()}
 
     @classmethod
-    def from_body(cls, body: dict[str, Any]) -> "Action":
-        """The action that the ledger keeps as `body`."""
-        message = dict(body["message"])
+    def from_body(cls, body: Mapping[str, Any]) -> "Action":
+        """The action that the ledger keeps as `body`.
+
+        Raises WrittenByNewer for a body with a key or a verb that this version does not know. The
+        keys that an older version did not write have their defaults.
+        """
+        message = _known(Message, body["message"])
         nodes = tuple(
             Node(**node | {"tags": tuple(node["tags"]), "skipped": tuple(node["skipped"])})
-            for node in message.pop("nodes")
+            for node in (_known(Node, node) for node in message.pop("nodes"))
         )
-        message |= {
-            name: tuple(message[name]) for name in ("new", "still", "fixed", "causes", "owners")
-        }
+        names: dict[str, Any] = {name: tuple(message.pop(name, ())) for name in _NAMES}
+        if body["verb"] not in list(Verb):
+            raise WrittenByNewer("this action")
         return cls(
-            **body
-            | {
+            **{
+                **_known(cls, body),
                 "verb": Verb(body["verb"]),
-                "message": Message(nodes=nodes, **message),
+                "message": Message(nodes=nodes, **names, **message),
                 "occurred_at": datetime.fromisoformat(body["occurred_at"]),
             }
         )
+
+
+def _known(kind: type[Action | Message | Node], body: Mapping[str, Any]) -> dict[str, Any]:
+    """`body`, of which `kind` has a field for each key."""
+    if body.keys() - {field.name for field in fields(kind)}:
+        raise WrittenByNewer("this action")
+    return dict(body)
+
+
+def key_with(key: str, verb: Verb) -> str:
+    """The key of the first action with `verb` in the episode of the action `key`.
+
+    An action's key ends in its verb and its number; what stands before is the same for all
+    actions of one episode at one destination.
+    """
+    return "/".join([*key.split("/")[:-2], verb, "1"])
 
 
 @dataclass(frozen=True)

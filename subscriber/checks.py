@@ -113,7 +113,8 @@ def unused(
     rules: Iterable[Rule], overrides: Iterable[Override], found: Iterable[str], lines: Lines
 ) -> list[str]:
     """Destinations that nothing is ever sent to."""
-    named = {name for each in (*rules, *overrides) for name in each.then}
+    named = {name for rule in rules for name in rule.then}
+    named |= {name for override in overrides for name in override.then}
     return [
         lines.at(("destinations", name), "no rule names this destination")
         for name in found
@@ -134,7 +135,7 @@ def typos(
         "environment": {(event.environment_id, event.environment_name) for event in events},
         "job": {(event.job_id, event.job_name) for event in events},
     }
-    told = []
+    told: list[str] = []
     for index, rule in enumerate(rules):
         for key, known in names.items():
             place: Path = ("rules", index, "when", key)

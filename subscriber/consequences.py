@@ -198,7 +198,7 @@ def _alert(
         return replace(found, ended=ended, line=line)
     if after is None:
         return found
-    action = None
+    action: Action | None = None
     if verb is not None:
         told = after if decided.verb else replace(after, tellings=after.tellings + 1)
         action = (

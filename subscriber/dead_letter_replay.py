@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from subscriber.dead_letter import DeadLetter
-from subscriber.deliveries import REFUSED
 from subscriber.ledger.contract import KEEP_SETTLED, Work
+from subscriber.tried import Outcome as Tried
 
-GIVEN_UP = frozenset({REFUSED, "given up"})
+GIVEN_UP = frozenset({Tried.REFUSED, "given up"})
 """Outcomes of an action and of an event after which nothing more happens by itself."""
 
 SETTLING = timedelta(minutes=5)

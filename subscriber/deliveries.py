@@ -6,36 +6,34 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Any
 
 from shared import log
-from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
-from shared.secret_refs import SecretRef
-from subscriber.actions import Action, Handle, Verb
+from shared.errors import Mistake, PermanentFailure, TemporaryFailure
+from subscriber import budgets, superseding
+from subscriber.actions import Action, Verb, WrittenByNewer
+from subscriber.attempting import Attempting, Sent
+from subscriber.credentials import Read
 from subscriber.dead_letters import DeadLetters
-from subscriber.destination import Destination, Does
+from subscriber.destination import Destination
+from subscriber.destinations import kind
+from subscriber.endings import Claim, Endings
 from subscriber.ledger.contract import Ledger, Refusal, Work
-from subscriber.outbound import Outbound, Refused, UnknownOutcome, encode
+from subscriber.opened import Opening, Openings
+from subscriber.outbound import Outbound
+from subscriber.owners import Owner
+from subscriber.patience import is_endless
+from subscriber.tried import Outcome
 
 LEASE = timedelta(seconds=60)
 """Longer than an attempt takes: three tries of Outbound's, with their pauses and the answer."""
 
-GIVE_UP_AFTER = timedelta(hours=24)
-GIVE_UP_ATTEMPTS = 20  # at the least: time in which nothing was tried does not count against it
-ENDLESS = timedelta(hours=25)  # attempts that neither succeed nor fail are a mistake of ours
-BACKOFF_FIRST_S = 5.0
-BACKOFF_LIMIT_S = 600.0
-ANSWER_LIMIT = 2_000  # characters of what a destination answered
 TURN_S = 5.0  # how soon to look again whether the action before has settled
 LANES = 8  # destinations that are delivered to at the same time
 
-REFUSED = "refused"  # the outcome of an action that is given up for good
-NOTHING: Mapping[str, str] = MappingProxyType({})
-
-_CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
+_OPENS = frozenset({Verb.OPEN, Verb.UPDATE, Verb.REMIND})  # an update opens what was refused
+_FOLLOWS = frozenset({Verb.UPDATE, Verb.REMIND, Verb.CLOSE})
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,13 @@ class Deliveries:
     ledger: Ledger
     outbound: Outbound
     dead_letters: DeadLetters
-    secret: Callable[[SecretRef], str]
-    secret_anew: Callable[[SecretRef], str]
+    secret: Read
+    secret_anew: Read
     clock: Callable[[], datetime]
     jitter: Callable[[], float] = random.random
     monotonic: Callable[[], float] = time.monotonic
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    kinds: Callable[[str], type[Destination]] = kind
 
     def deliver(self, due: Sequence[tuple[str, str]], *, until: float = math.inf) -> None:
         """Deliver what is due, given as (destination, action key) in the order to go.
@@ -90,152 +90,109 @@ class Deliveries:
         if isinstance(work, Refusal):
             log.debug("action not claimed", action=key, reason=work)
             return None
-        if work.attempts > GIVE_UP_ATTEMPTS and self.clock() - work.recorded_at >= ENDLESS:
-            reason = f"given up: {work.attempts} attempts came to no end"
-            self._dead_letter(work, owner, reason)
+        claim = Claim(work, owner)
+        if is_endless(self.clock() - work.recorded_at, work.attempts):
+            self._endings.given_up(claim, f"given up: {work.attempts} attempts came to no end")
             return None
-        action = Action.from_body(work.body)
-        if wait_until is not None:
-            self._later(work, owner, wait_until, "its destination is busy", counted=False)
-            return wait_until
+        try:
+            return self._claimed(claim, Action.from_body(work.body), wait_until)
+        except WrittenByNewer as failure:
+            self._endings.unreadable(claim, failure)
+            return None
+
+    def _claimed(
+        self, claim: Claim, action: Action, wait_until: datetime | None
+    ) -> datetime | None:
         if action.after and not self._is_settled(action.after):
             turn = self.clock() + timedelta(seconds=TURN_S)
-            self._later(work, owner, turn, "the action before it has not settled", counted=False)
+            due_at = max(turn, wait_until) if wait_until else turn
+            self._endings.waits(claim, due_at, "the action before it has not settled")
             return None
+        going_out = self._as_it_goes_out(action)
+        if going_out is None:
+            self._endings.superseded(claim, action)
+            return None
+        if wait_until is not None:
+            self._endings.waits(claim, wait_until, "its destination is busy")
+            return wait_until
+        opening = self._openings.of(action) if going_out.verb in _FOLLOWS else None
+        room_at = self._room_at(action.destination)
+        if room_at is not None:
+            self._endings.waits(claim, room_at, "its destination takes no more for now")
+            return room_at
+        return self._attempt(claim, going_out, opening)
+
+    def _as_it_goes_out(self, action: Action) -> Action | None:
+        key = superseding.counterpart(action)
+        if key is None:
+            return action
+        destination = self.destinations.get(action.destination)
+        does = destination.does if destination else None
+        return superseding.as_it_goes_out(action, self.ledger.work(key), does)
+
+    def _room_at(self, name: str) -> datetime | None:
+        """None if the destination's budget has room, of which one is taken; else when it has."""
+        destination = self.destinations.get(name)
+        if destination is None or destination.pace is None:
+            return None
+        return budgets.take(self.ledger, name, *destination.pace, self.clock())
+
+    def _attempt(self, claim: Claim, action: Action, opening: Opening | None) -> datetime | None:
         try:
-            handle = self._attempt(action)
+            sent = self._attempting.make(action, opening)
         except TemporaryFailure as failure:
-            return self._failed(work, owner, action, failure)
+            return self._endings.failed(claim, action, failure)
         except PermanentFailure as failure:
-            self._refused(work, owner, action, str(failure))
-        else:
-            self._delivered(work, owner, action, handle)
+            self._endings.refused(claim, action, str(failure))
+            self._let_go_of_opening(action)
+            return None
+        if opening is None and action.verb in _OPENS:
+            self._keep(action, sent)
+        if sent.unknown is not None:
+            # it may have been carried out: not again before that can be over
+            not_before = timedelta(0) if sent.ready.destination.repeatable else LEASE
+            return self._endings.failed(
+                claim, action, sent.unknown, may_have_arrived=True, not_before=not_before
+            )
+        self._endings.delivered(claim, action, sent.handle)
+        self._let_go_of_opening(action)
         return None
 
-    def _attempt(self, action: Action) -> Handle:
-        destination = self.destinations.get(action.destination)
-        if destination is None:
-            raise PermanentFailure(
-                f"the destination {action.destination} is no longer configured; "
-                f"what it holds under {action.episode_key} is to be dealt with by hand"
-            )
-        if (action.verb is Verb.REFRESH) is not (destination.does is Does.REFRESH):
-            raise PermanentFailure(
-                f"the destination {action.destination} was of another kind when this was decided; "
-                f"what it holds under {action.episode_key} is to be dealt with by hand"
-            )
-        ready = self._ready(destination, action, self.secret)
+    def _keep(self, action: Action, sent: Sent) -> None:
+        """Keep what opened the episode. To lose it is better than to deliver for ever."""
         try:
-            return ready.deliver(action, self.outbound)
-        except Refused as refused:
-            if refused.status not in _CREDENTIAL:
-                raise
-            anew = self._ready(destination, action, self.secret_anew)
-            if anew == ready:
-                raise
-            return anew.deliver(action, self.outbound)
-
-    def _ready(
-        self, destination: Destination, action: Action, read: Callable[[SecretRef], str]
-    ) -> Destination:
-        """`destination` with its secrets. One that cannot be read now may be mended meanwhile."""
-        try:
-            return destination.with_secrets(read)
+            self._openings.keep(action, sent.opening())
         except PermanentFailure as failure:
-            log.error("secret unreadable", destination=action.destination, reason=str(failure))
-            raise TemporaryFailure(str(failure)) from None
+            log.error("what opened it could not be kept", action=action.key, reason=str(failure))
+
+    def _let_go_of_opening(self, action: Action) -> None:
+        if action.verb is Verb.CLOSE:
+            self._openings.closed(action, self.clock())
 
     def _is_settled(self, key: str) -> bool:
         before = self.ledger.work(key)
         return before is None or before.is_settled
 
-    def _delivered(self, work: Work, owner: str, action: Action, handle: Handle) -> None:
-        result = {
-            "outcome": "delivered",
-            "key": handle.key[:ANSWER_LIMIT],
-            "url": handle.url[:ANSWER_LIMIT],
-        }
-        log.info("delivered", **self._about(work, action), url=result["url"] or None)
-        if not self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result):
-            log.warning("the lease ran out before it was settled", **self._about(work, action))
-
-    def _failed(
-        self, work: Work, owner: str, action: Action, failure: TemporaryFailure
-    ) -> datetime | None:
-        now = self.clock()
-        if now - work.recorded_at >= GIVE_UP_AFTER and work.attempts >= GIVE_UP_ATTEMPTS:
-            self._refused(
-                work, owner, action, f"given up after {work.attempts} attempts: {failure}"
-            )
-            return None
-        wait_s = max(backoff_s(work.attempts, self.jitter()), failure.retry_after_s or 0.0)
-        left_alone_until = now + timedelta(seconds=wait_s)
-        due_at = left_alone_until
-        if isinstance(failure, UnknownOutcome) and not self._is_repeatable(action):
-            # it may have been carried out: not again before that can be over
-            due_at = max(due_at, now + LEASE)
-        log.warning(
-            "not delivered yet",
-            **self._about(work, action),
-            reason=str(failure),
-            due_at=due_at.isoformat(),
-        )
-        self._later(work, owner, due_at, str(failure))
-        return left_alone_until
-
-    def _is_repeatable(self, action: Action) -> bool:
-        destination = self.destinations.get(action.destination)
-        return destination is not None and destination.repeatable
-
-    def _refused(self, work: Work, owner: str, action: Action, reason: str) -> None:
-        attributes = {
-            "action": action.key,
-            "destination": action.destination,
-            "verb": action.verb,
-            "episode": action.episode_key,
-        }
-        self._dead_letter(work, owner, reason, attributes)
-
-    def _dead_letter(
-        self, work: Work, owner: str, reason: str, attributes: Mapping[str, str] = NOTHING
-    ) -> None:
-        log.error("refused for good", action=work.key, reason=reason)
-        result: dict[str, Any] = {"outcome": REFUSED, "reason": reason}
-        told = {"content": "action", "action": work.key, **attributes}
-        try:
-            self.dead_letters.leave(encode(work.body), told, reason)
-        except TemporaryFailure as failure:
-            due_at = self.clock() + timedelta(seconds=backoff_s(work.attempts, self.jitter()))
-            self._later(work, owner, due_at, f"{reason}; not among the dead letters: {failure}")
-            return
-        except Failure as failure:
-            log.error("not among the dead letters", action=work.key, reason=str(failure))
-            result["dead_letters"] = str(failure)
-        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
-
-    def _later(
-        self, work: Work, owner: str, due_at: datetime, reason: str, *, counted: bool = True
-    ) -> None:
-        self.ledger.postpone(
-            work.key, owner=owner, due_at=due_at, result={"reason": reason}, counted=counted
+    @property
+    def _attempting(self) -> Attempting:
+        return Attempting(
+            destinations=self.destinations,
+            owners=self.owners,
+            kinds=self.kinds,
+            outbound=self.outbound,
+            secret=self.secret,
+            secret_anew=self.secret_anew,
         )
 
-    def _about(self, work: Work, action: Action) -> dict[str, object]:
-        return {
-            "action": action.key,
-            "destination": action.destination,
-            "verb": action.verb,
-            "run": action.message.facts.get("run_id"),
-            "attempt": work.attempts,
-        }
+    @property
+    def _endings(self) -> Endings:
+        return Endings(self.ledger, self.dead_letters, self.clock, self.jitter)
+
+    @property
+    def _openings(self) -> Openings:
+        return Openings(self.ledger)
 
 
 def is_refused(work: Work) -> bool:
     """Whether this action was given up for good: it has not happened, and will not."""
-    return work.is_settled and work.result.get("outcome") == REFUSED
-
-
-def backoff_s(attempts: int, jitter: float) -> float:
-    """Seconds until the next attempt after `attempts` failed ones; `jitter` is from 0 to 1."""
-    longest = min(BACKOFF_FIRST_S * 2.0 ** min(attempts - 1, 20), BACKOFF_LIMIT_S)
-    return longest * (0.5 + jitter / 2)
+    return work.is_settled and work.result.get("outcome") == Outcome.REFUSED

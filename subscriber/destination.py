@@ -1,8 +1,10 @@
 """A destination: a configured place to deliver to. Its kind is its file in `destinations/`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, Self, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, SecretStr, field_validator
 
@@ -12,12 +14,13 @@ from shared.secret_refs import SecretRef
 from shared.settings import check_url
 from subscriber.actions import Action, Handle
 from subscriber.outbound import Outbound
+from subscriber.owners import Owner
 
 T = TypeVar("T")
 
 
 class Does(StrEnum):
-    """What a kind is for: alerts are opened and closed, people told, dashboards refreshed."""
+    """What a kind is for: alerts are opened and closed, people are told, dashboards refreshed."""
 
     ALERT = "alert"
     TELL = "tell"
@@ -27,22 +30,60 @@ class Does(StrEnum):
 class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """The fields of a kind are its configuration; those of type SecretStr hold references.
 
-    `base_url` is every kind's: another region, a host of one's own, a stand-in.
+    `base_url` is every kind's: another region, a host of one's own, a stand-in. Where a kind has a
+    field `former_NAMEs` (a tuple of references), it holds what the secret NAME was before.
     """
 
     does: ClassVar[Does]
     repeatable: ClassVar[bool]
     """Whether the vendor absorbs a repeat: else it costs, or people see it twice."""
+    keeps: ClassVar[frozenset[str]] = frozenset()
+    """Fields that stay for an episode as they were when it opened, whatever is configured since."""
+    pace: ClassVar[tuple[int, timedelta] | None] = None
+    """How many deliveries the vendor takes in how long; None if there is no such limit."""
 
     base_url: str
 
-    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
         """Say it in the vendor's words, once. `self` holds the secrets themselves by now.
 
-        Raises TemporaryFailure or PermanentFailure. May be called again for the same action when
-        nobody knows whether the first time worked.
+        `opened` is what this method returned when the episode of `action` opened; None if it has
+        none, or that is not known. Raises TemporaryFailure or PermanentFailure. May be called
+        again for the same action when nobody knows whether the first time worked.
         """
         raise NotImplementedError
+
+    @classmethod
+    def kind(cls) -> str:
+        """The name of this kind, which is that of its file."""
+        return cls.__module__.rpartition(".")[2]
+
+    def for_owner(self, owner: Owner) -> Self:
+        """The same destination, reaching `owner`; where the kind knows no such way, as it is."""
+        return self
+
+    def as_written(self) -> dict[str, Any]:
+        """Its configuration as JSON, references in place of secrets; before `with_secrets` only."""
+        formers = {
+            name: [str(secret_refs.parse(each.get_secret_value())) for each in value]
+            for name, value in self
+            if isinstance(value, tuple) and any(isinstance(each, SecretStr) for each in value)
+        }
+        refs = {name: str(ref) for name, ref in self.secret_refs().items()}
+        return self.model_dump(mode="json") | formers | refs
+
+    def as_opened(self, fields: Mapping[str, Any]) -> Self:
+        """The same destination with those of `fields` (see `as_written`) that this kind keeps.
+
+        Raises pydantic's ValidationError if they are no longer valid.
+        """
+        kept = {name: fields[name] for name in self.keeps if name in fields}
+        return self.model_validate(dict(self) | kept)
+
+    def former_refs(self, name: str) -> tuple[SecretRef, ...]:
+        """Where the former secrets of the field `name` are kept, if this kind has such a list."""
+        formers = getattr(self, f"former_{name}s", ())
+        return tuple(secret_refs.parse(each.get_secret_value()) for each in formers)
 
     def secret_refs(self) -> dict[str, SecretRef]:
         """Where each secret of this destination is kept, by the name of its field."""
@@ -65,8 +106,9 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
     @field_validator("*")
     @classmethod
     def _secrets_are_references(cls, value: object) -> object:
-        if isinstance(value, SecretStr):
-            _told(lambda: secret_refs.parse(value.get_secret_value()))
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, SecretStr):
+                _told(partial(secret_refs.parse, each.get_secret_value()))
         return value
 
 

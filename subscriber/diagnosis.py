@@ -84,6 +84,14 @@ class Diagnosis:
         causes = tuple(cause for cause in self.causes if wanted(cause.result))
         return Diagnosis(causes, skipped=sum(len(cause.skipped) for cause in causes))
 
+    def joined(self, other: "Diagnosis") -> "Diagnosis":
+        """The causes of both, each once: parts of one diagnosis put together again."""
+        mine = self.nodes
+        causes = (*self.causes, *(c for c in other.causes if c.result.unique_id not in mine))
+        if not causes:
+            return self
+        return Diagnosis(causes, sum(len(c.skipped) for c in causes), self.text, self.notes)
+
 
 @dataclass(frozen=True)
 class Group:

@@ -95,7 +95,7 @@ class Seen:
     newest_run: int
     says: Says
     at: datetime
-    alert: Alert = Alert()
+    alert: Alert = field(default_factory=Alert)
     level: Level = Level.FAILURE
     by_nodes: bool = False
     warnings: bool = False

@@ -29,7 +29,7 @@ class Evidence:
         return self.outcome in (Outcome.FAILED, Outcome.SUCCEEDED)
 
     def is_well(self, *, warnings: bool) -> bool:
-        """Whether the job is well. With `warnings` being problems, only if it is known to be clean."""
+        """Whether the job is well; where `warnings` are problems, only if it is known clean."""
         return self.outcome is Outcome.SUCCEEDED and not (warnings and self.warned is not False)
 
     def good(self, nodes: Collection[str], *, warnings: bool) -> frozenset[str]:

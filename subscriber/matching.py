@@ -1,7 +1,7 @@
 """Matching: which rules a run matches, with which of its nodes, and why the others do not. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.event import RunEvent
 from subscriber.configuration import Configuration
@@ -24,7 +24,7 @@ class Verdict:
     then: tuple[str, ...] = ()
     miss: str = ""
     level: Level | None = None
-    diagnosis: Diagnosis = Diagnosis()
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
 
     @property
     def matches(self) -> bool:

@@ -16,7 +16,13 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber import sessions
@@ -204,7 +210,8 @@ class Outbound:
             wait_s = retry_after_s(response.headers.get("Retry-After"), self.clock())
             if wait_s is None and status == 429:
                 wait_s = TOO_MANY_S
-            raise Busy(f"{host} answered {status}", status=status, retry_after_s=wait_s)
+            failure = UnknownOutcome if _went_unanswered(response) else Busy
+            raise failure(f"{host} answered {status}", status=status, retry_after_s=wait_s)
         if 300 <= status < 400:
             raise Refused(f"{host} answered {status}, a redirect: is its base URL right?", status)
         if not 200 <= status < 300:
@@ -229,6 +236,14 @@ class Outbound:
             if time.monotonic() > until:
                 raise UnknownOutcome(f"{host} took more than {self.whole_answer_s:g} s to answer")
         return bytes(body)
+
+
+def _went_unanswered(response: requests.Response) -> bool:
+    """Whether a try before this answer went out and was never answered."""
+    retries = response.raw.retries
+    errors = [tried.error for tried in retries.history] if retries else []
+    never_arrived = (ConnectTimeoutError, NewConnectionError)
+    return any(error is not None and not isinstance(error, never_arrived) for error in errors)
 
 
 def _json(body: bytes) -> Any:

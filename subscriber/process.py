@@ -62,8 +62,9 @@ class Processor:
         self._take_up(key, Kind.EVENT)
 
     def tick(self) -> None:
-        """Take up what is due: retries, leases that ran out, metadata that was not there yet, alerts
-        that were held, reminders, silences and digests whose time has come."""
+        """Take up what is due: retries, leases that ran out, metadata that was not there yet,
+        alerts that were held, reminders, silences and digests whose time has come.
+        """
         until = self.monotonic() + TICK_S
         seen: set[str] = set()
         while self.monotonic() < until:

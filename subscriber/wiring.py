@@ -66,7 +66,7 @@ def _subscriber() -> Subscriber:
 def _processor(chosen: Settings) -> Processor:
     clock = partial(datetime.now, UTC)
     reader = SecretReader(project=chosen.project, manager_host=chosen.secret_manager_host)
-    secrets = Secrets(reader.read)
+    secrets = Secrets(reader.resolve)
     ledger = _ledger(chosen.ledger, chosen.firestore_host)
     dead_letters = PubsubDeadLetters(lambda: topic_path(chosen.dead_letter_topic, chosen.project))
     return Processor(
@@ -84,9 +84,10 @@ def _processor(chosen: Settings) -> Processor:
             ledger=ledger,
             outbound=Outbound(),
             dead_letters=dead_letters,
-            secret=secrets.value,
+            secret=secrets.secret,
             secret_anew=secrets.anew,
             clock=clock,
+            owners=chosen.configuration.owners,
         ),
         dead_letters=dead_letters,
         clock=clock,

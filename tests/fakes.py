@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from shared.errors import Failure, TemporaryFailure
 from shared.event import RunEvent
 from subscriber.actions import Action, Handle
@@ -49,12 +51,23 @@ class FakeAlerts(Destination):
 
     does: ClassVar[Does] = Does.ALERT
     repeatable: ClassVar[bool] = True
-    received: Any
+    received: Any = Field(exclude=True)
     base_url: str = "https://alerts.example"
 
-    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+    @classmethod
+    def kind(cls) -> str:
+        return cls.__name__
+
+    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
         handle: Handle = self.received.deliver(action)
         return handle
+
+
+class FakePeople(FakeAlerts):
+    """A destination that tells people."""
+
+    does: ClassVar[Does] = Does.TELL
+    repeatable: ClassVar[bool] = False
 
 
 class FakeReports(FakeAlerts):

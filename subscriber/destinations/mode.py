@@ -26,7 +26,7 @@ class Mode(Destination):
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     base_url: str = "https://app.mode.com"
 
-    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
         report = f"{quote(self.workspace, safe='')}/reports/{quote(self.report, safe='')}"
         answer = outbound.post_json(
             f"{self.base_url}/api/{report}/runs",

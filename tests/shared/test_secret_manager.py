@@ -21,7 +21,7 @@ class Service:
         self.host = host
 
     def access(self, name: str = NAME, timeout_s: float = 5.0) -> str:
-        return secret_manager.access(name, host=self.host, timeout_s=timeout_s)
+        return secret_manager.access(name, host=self.host, timeout_s=timeout_s).value
 
 
 @pytest.fixture

@@ -6,20 +6,33 @@ from functools import cached_property
 
 from pydantic import SecretStr
 
+from shared.secret_refs import Secret
 from subscriber.configuration import Configuration, DbtCloudSettings
 from subscriber.decisions import Decisions
 from subscriber.deliveries import Deliveries
 from subscriber.ledger.contract import Ledger
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import Outbound
+from subscriber.owners import Owner
 from subscriber.process import Processor
-from subscriber.rules import Rule
+from subscriber.rules import Override, Rule
+from subscriber.waking import Waking
 from tests.builders import Clock, a_message, a_tick
-from tests.fakes import FakeAlerts, FakeDbtCloud, FakeDeadLetters, FakeReports, Received
+from tests.fakes import (
+    FakeAlerts,
+    FakeDbtCloud,
+    FakeDeadLetters,
+    FakePeople,
+    FakeReports,
+    Received,
+)
+
+MISSING = object()
 
 
-def a_rule(name: str, then: str, **when: object) -> Rule:
-    return Rule.model_validate({"name": name, "when": when, "then": [then]})
+def a_rule(name: str, then: str, *, alert: object = MISSING, **when: object) -> Rule:
+    settings = {} if alert is MISSING else {"alert": alert}
+    return Rule.model_validate({"name": name, "when": when, "then": [then], **settings})
 
 
 PAGE = a_rule("failures page", "oncall", outcome="failed", environment="Production")
@@ -36,6 +49,9 @@ class Story:
     clock: Clock = field(default_factory=Clock)
     alerts: Received = field(default_factory=Received)
     reports: Received = field(default_factory=Received)
+    people: Received = field(default_factory=Received)
+    overrides: tuple[Override, ...] = ()
+    owners: dict[str, Owner] = field(default_factory=dict)
     dead_letters: FakeDeadLetters = field(default_factory=FakeDeadLetters)
     monotonic: Callable[[], float] = lambda: 0.0
 
@@ -54,8 +70,11 @@ class Story:
             destinations={
                 "oncall": FakeAlerts(received=self.alerts),
                 "report": FakeReports(received=self.reports),
+                "people": FakePeople(received=self.people),
             },
             rules=self.rules,
+            overrides=self.overrides,
+            owners=self.owners,
         )
 
     @cached_property
@@ -65,8 +84,8 @@ class Story:
             ledger=self.ledger,
             outbound=Outbound(),
             dead_letters=self.dead_letters,
-            secret=str,
-            secret_anew=str,
+            secret=lambda ref: Secret(str(ref), ref),
+            secret_anew=lambda ref: Secret(str(ref), ref),
             clock=self.clock,
             jitter=lambda: 1.0,
             monotonic=self.monotonic,
@@ -76,6 +95,7 @@ class Story:
             decisions=Decisions(
                 self.configuration, self.ledger, self.dbt_cloud, self.dead_letters, self.clock
             ),
+            waking=Waking(self.ledger, self.clock),
             deliveries=deliveries,
             dead_letters=self.dead_letters,
             clock=self.clock,

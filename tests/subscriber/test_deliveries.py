@@ -9,28 +9,27 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from lab.pagerduty import PagerDuty as StandIn
 from lab.serve import serve
 from shared.errors import PermanentFailure, TemporaryFailure
-from shared.secret_refs import SecretRef
+from shared.secret_refs import Secret, SecretRef
 from subscriber.actions import Action, Handle
-from subscriber.deliveries import (
-    BACKOFF_FIRST_S,
-    BACKOFF_LIMIT_S,
-    GIVE_UP_AFTER,
-    GIVE_UP_ATTEMPTS,
-    LEASE,
-    Deliveries,
-    backoff_s,
-)
+from subscriber.deliveries import LEASE, Deliveries
 from subscriber.destination import Destination, Does
 from subscriber.destinations.pagerduty import PagerDuty
 from subscriber.ledger.contract import Kind, Work
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
-from tests.builders import Clock, an_action
+from subscriber.patience import (
+    BACKOFF_FIRST_S,
+    BACKOFF_LIMIT_S,
+    GIVE_UP_AFTER,
+    GIVE_UP_ATTEMPTS,
+    backoff_s,
+)
+from tests.builders import NOW, Clock, an_action
 from tests.fakes import FakeDeadLetters
 
 OLD, NEW = "0" * 32, "1" * 32
@@ -43,9 +42,9 @@ class Guarded(Destination):
     repeatable: ClassVar[bool] = True
     key: SecretStr = SecretStr("env:KEY")
     base_url: str = "https://guarded.example"
-    world: Any
+    world: Any = Field(exclude=True)
 
-    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
         handle: Handle = self.world.attempt(self.key.get_secret_value())
         return handle
 
@@ -72,13 +71,13 @@ class World:
             raise Refused(f"guarded.example answered {self.status}", self.status)
         return Handle("key", "https://guarded.example/1")
 
-    def secret(self, ref: SecretRef) -> str:
-        return self.kept
+    def secret(self, ref: SecretRef) -> Secret:
+        return Secret(self.kept, ref)
 
-    def anew(self, ref: SecretRef) -> str:
+    def anew(self, ref: SecretRef) -> Secret:
         self.read_anew += 1
         self.kept = self.now
-        return self.kept
+        return Secret(self.kept, ref)
 
     def deliveries(self, **destinations: Destination) -> Deliveries:
         return Deliveries(
@@ -118,6 +117,7 @@ def test_what_came_of_a_delivery_is_kept() -> None:
         "outcome": "delivered",
         "key": "key",
         "url": "https://guarded.example/1",
+        "attempts": [{"at": NOW.isoformat(), "outcome": "delivered", "reason": ""}],
     }
 
 
@@ -138,7 +138,8 @@ def test_a_credential_that_has_not_changed_is_not_tried_again() -> None:
 
     assert world.tried == [OLD]
     assert world.read_anew == 1
-    assert work.result == {"outcome": "refused", "reason": "guarded.example answered 401"}
+    assert work.result["outcome"] == "refused"
+    assert work.result["reason"] == "guarded.example answered 401"
 
 
 def test_a_new_credential_that_is_refused_too_is_the_end() -> None:
@@ -166,7 +167,7 @@ def test_a_new_credential_may_find_the_destination_busy() -> None:
     work = world.deliver()
 
     assert not work.is_settled
-    assert work.result == {"reason": "busy"}
+    assert work.result["reason"] == "busy"
 
 
 @pytest.fixture
@@ -225,10 +226,10 @@ def test_a_secret_that_cannot_be_read_makes_its_own_destination_wait_and_no_othe
     world = World(kept=NEW)
     other = World(kept=NEW)
 
-    def secret(ref: SecretRef) -> str:
+    def secret(ref: SecretRef) -> Secret:
         if ref.name == "BROKEN":
             raise failure
-        return NEW
+        return Secret(NEW, ref)
 
     deliveries = world.deliveries(
         oncall=Guarded(key=SecretStr("env:BROKEN"), world=world), data=Guarded(world=other)

@@ -1,9 +1,11 @@
 """Secrets: read when first used, kept for five minutes."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.errors import PermanentFailure
-from shared.secret_refs import SecretRef
+from shared.secret_refs import Secret, SecretRef
 from subscriber.secrets import KEPT_S, Secrets
 
 REF = SecretRef("secret", "pd-routing-key")
@@ -19,11 +21,11 @@ class Store:
         self.now = 1_000.0
         self.secrets = Secrets(self.read, clock=lambda: self.now)
 
-    def read(self, ref: SecretRef) -> str:
+    def read(self, ref: SecretRef) -> Secret:
         self.asked.append(ref)
         if not self.value:
             raise PermanentFailure(f"the secret {ref} is empty or not set")
-        return self.value
+        return Secret(self.value, replace(ref, version=str(len(self.asked))))
 
 
 def test_nothing_is_read_before_it_is_used() -> None:
@@ -49,7 +51,7 @@ def test_a_secret_may_be_read_anew_and_is_kept_then() -> None:
 
     store.value = "second"
 
-    assert store.secrets.anew(REF) == "second"
+    assert store.secrets.anew(REF).value == "second"
     assert store.secrets.value(REF) == "second"
     assert len(store.asked) == 2
 
