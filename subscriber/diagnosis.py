@@ -150,7 +150,9 @@ def clean(text: str) -> str:
     Without ANSI colours, control characters and what is no character at all; without characters
     that are not seen but change how a text reads; with what looks like a secret redacted.
     """
-    plain = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\x1b" in plain or "\x9b" in plain:
+        plain = _ANSI.sub("", plain)
     return redacted(_UNSEEN.sub("", plain)).strip()
 
 

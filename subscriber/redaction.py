@@ -99,7 +99,7 @@ _SHAPES = (
     ),
     _shape("pass", r"(?P<kept>(?:^|\|)[ \t]{0,40}pass:[ \t]{1,8})(?!\[redacted\])\S++", re.M),
     _shape(
-        "--",
+        "pass pwd secret token key",
         rf"(?P<kept>(?<!-)--[a-z-]{{0,20}}?(?:{_KEYS})[ \t]{{1,8}})(?!-|\[redacted\]){_VALUE}",
     ),
     _shape(

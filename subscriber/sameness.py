@@ -6,9 +6,11 @@ import re
 # dbt's own line above an error: the node and its path are not what went wrong
 _HEADER = re.compile(r"^(?P<error>[a-z ]{1,40}) in \w{1,30} [^\s(]{1,500} \([^()\n]{0,1000}\)")
 _COMPILED = re.compile(r"^\s*compiled code at .*$", re.MULTILINE)
-_QUOTED = re.compile(r"\"[^\"\n]*\"|`[^`\n]*`|(?<!\w)'[^'\n]*'(?!\w)")
+# these look behind only where something is found: to look at every character takes long
+_QUOTED = re.compile(r"\"[^\"\n]*\"|`[^`\n]*`|'(?<!\w')[^'\n]*'(?!\w)")
 _ID = re.compile(
-    r"(?<![^\W_])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|0x[0-9a-f]+|[0-9a-f]{8,}+)(?![^\W_])"
+    r"[0-9a-f](?<![^\W_].)(?:[0-9a-f]{7}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=0)x[0-9a-f]+"
+    r"|[0-9a-f]{7,}+)(?![^\W_])"
 )
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -16,16 +18,27 @@ _MONTH = (
 )
 _WEEKDAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?"
 # words that belong to a date, a time or a duration, by the number they stand beside
-_BESIDE_A_NUMBER = re.compile(
-    rf"(?<![^\W_])(?:{_WEEKDAY}[ ,]{{1,2}})?{_MONTH}[ .,/-]{{1,3}}(?=\d)"
-    rf"|(?<![^\W_]){_WEEKDAY}[ ,]{{1,2}}(?=\d)"
-    rf"|(?<=\d)[ /-]?{_MONTH}(?![^\W_])"
-    r"|(?<=\d)t(?=\d)"
-    r"|(?<=\d)[ ]?(?:ns|[uµμ]s|ms|m(?:illi|icro)seconds?|s|secs?|seconds?|m|mins?|minutes?"
-    r"|h|hrs?|hours?|d|days?|weeks?|months?|years?|am|pm|z|utc|gmt)(?![^\W_])"
+_BEFORE_A_NUMBER = re.compile(
+    rf"(?<![^\W_])(?:{_WEEKDAY}[ ,]{{1,2}})?(?:{_WEEKDAY}[ ,]{{1,2}}|{_MONTH}[ .,/-]{{1,3}})(?=\d)"
 )
-_WORD = re.compile(r"[^\W\d_]+")
-_HEX_WORD = re.compile(r"[a-f]{8,}")
+_BEHIND_A_NUMBER = re.compile(
+    rf"\d(?:[ /-]?{_MONTH}(?![^\W_])|t(?=\d)"
+    r"|[ ]?(?:ns|[uµμ]s|ms|m(?:illi|icro)seconds?|s|secs?|seconds?|m|mins?|minutes?"
+    r"|h|hrs?|hours?|d|days?|weeks?|months?|years?|am|pm|z|utc|gmt)(?![^\W_]))"
+)
+_NAMES = (
+    *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
+    *("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+)
+_HEX_WORD = re.compile(r"(?<!\S)[a-f]{8,}(?:\s|$)")
+
+
+class _Letters:
+    """For `str.translate`: letters stay, all else becomes a blank."""
+
+    def __getitem__(self, code: int) -> str:
+        letter = chr(code)
+        return letter if letter.isalpha() else " "
 
 
 def fingerprint(message: str) -> str:
@@ -44,7 +57,10 @@ def normalized(message: str) -> str:
     punctuation and case. Normalizing again changes nothing.
     """
     text = _HEADER.sub(r"\g<error>", message.casefold().strip())
-    for varying in (_COMPILED, _QUOTED, _ID, _BESIDE_A_NUMBER):
+    for varying in (_COMPILED, _QUOTED, _ID):
         text = varying.sub(" ", text)
-    words = (word for word in _WORD.findall(text) if not _HEX_WORD.fullmatch(word))
-    return " ".join(words)
+    if any(name in text for name in _NAMES):
+        text = _BEFORE_A_NUMBER.sub(" ", text)
+    text = _BEHIND_A_NUMBER.sub("0 ", text)
+    words = " ".join(text.translate(_Letters()).split())
+    return _HEX_WORD.sub("", words).strip()
