@@ -1,8 +1,5 @@
 """The lab's Discovery schema against the published one."""
 
-import os
-from pathlib import Path
-
 import pytest
 from graphql import (
     GraphQLEnumType,
@@ -17,6 +14,7 @@ from graphql import (
 )
 
 from lab.dbt_cloud.schema import schema
+from tests.contract import published as descriptions
 
 JOB_LISTS = ("models", "tests", "seeds", "snapshots", "sources", "exposures")
 JOB_NODES = ("ModelNode", "TestNode", "SeedNode", "SnapshotNode", "SourceNode", "ExposureNode")
@@ -37,10 +35,7 @@ ENUMS = [kind for kind in OURS if isinstance(kind, GraphQLEnumType)]
 
 @pytest.fixture(scope="module")
 def published() -> GraphQLSchema:
-    folder = os.environ.get("API_SPECS")
-    if not folder:
-        pytest.skip("API_SPECS does not name the folder of published API descriptions")
-    return build_schema((Path(folder) / "dbt-discovery" / "schema.graphql").read_text())
+    return build_schema(descriptions.text("dbt-discovery/schema.graphql"))
 
 
 @pytest.mark.parametrize("ours", OURS, ids=str)
