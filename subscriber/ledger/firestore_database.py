@@ -63,6 +63,9 @@ class Database:
     ) -> list[Document]:
         """The documents of these keys, in their order, all as of one moment.
 
+        One call, whose documents Google guarantees not to have changed meanwhile. The emulator does
+        not keep to it under constant writing: there, part of a commit may be seen.
+
         With `fields` only those come: enough to see that a document is there, and cheap.
         """
         if not keys:

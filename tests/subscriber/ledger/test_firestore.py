@@ -2,7 +2,7 @@
 
 import socket
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from uuid import uuid4
 
@@ -11,17 +11,28 @@ import pytest
 from google.cloud.firestore import Client
 
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
-from subscriber.ledger.contract import KEEP_SETTLED, Change, Refusal, Work
-from subscriber.ledger.firestore import META, FirestoreLedger
+from subscriber.ledger.contract import (
+    DECISION_LIMIT_BYTES,
+    DECISION_LIMIT_WRITES,
+    KEEP_SETTLED,
+    KEY_LIMIT,
+    Change,
+    Refusal,
+    Settlement,
+    Subject,
+    Work,
+)
+from subscriber.ledger.firestore import META, SUBJECTS, FirestoreLedger
 from subscriber.ledger.firestore_database import Database, Document
 from subscriber.ledger.firestore_queries import WORK
 from tests.emulators import ON_FIRESTORE
 from tests.subscriber.ledger.builders import LEASE, NOW, SECOND, seen, some_work
-from tests.subscriber.ledger.claimants import granted
-from tests.subscriber.ledger.firestore_proxy import Faults, proxy
+from tests.subscriber.ledger.contenders import all_act_once, all_decisions_count
+from tests.subscriber.ledger.firestore_proxy import COMMIT, Faults, proxy
 
 pytestmark = ON_FIRESTORE
 
+COMMIT_LIMIT_BYTES = 10 * 2**20  # Google's; the emulator takes 4 MiB
 NOWHERE = "127.0.0.1:9"  # calls that are answered by the proxy go no further
 
 
@@ -57,14 +68,13 @@ def refusing(project: str, faults: Faults) -> Iterator[FirestoreLedger]:
         yield FirestoreLedger(project, "(default)", host, timeout_s=0.2)
 
 
-def test_processes_that_claim_the_same_keys_get_each_key_once(
-    project: str, firestore_emulator: str
+@pytest.mark.parametrize("contend", [all_act_once, all_decisions_count])
+def test_processes_that_contend_for_a_database_lose_nothing_and_do_nothing_twice(
+    project: str, firestore_emulator: str, contend: Callable[..., None]
 ) -> None:
-    answers = granted(4, 25, "firestore", project, firestore_emulator)
+    ledger = FirestoreLedger(project, "(default)", firestore_emulator, timeout_s=30)
 
-    assert sorted(key for keys in answers for key in keys) == sorted(
-        f"work/{number}" for number in range(25)
-    )
+    contend(ledger, "firestore", project, firestore_emulator)
 
 
 # answers that are lost
@@ -129,6 +139,67 @@ def test_a_decision_recognises_its_own_write_after_a_lost_answer(
 
     assert seen(ledger, "job/17").body == {"n": 2}
     assert {work.key for work in ledger.due(NOW, 10)} == {"known", "open", "close"}
+
+
+@pytest.mark.parametrize("changes", [0, 1, 2])
+def test_a_decision_that_settles_recognises_its_own_write_after_a_lost_answer(
+    ledger: FirestoreLedger, faults: Faults, changes: int
+) -> None:
+    ledger.record(some_work())
+    ledger.claim("work", owner="me", now=NOW, lease=LEASE)
+    before = ledger.subjects(["job/17", "job/18"][:changes])
+    faults.lost = 1
+
+    assert ledger.decide(
+        [Change(subject, {"n": 1}) for subject in before],
+        [some_work("open")],
+        Settlement("work", "me", NOW, {"outcome": "failed"}),
+    )
+
+    assert faults.lost == 0
+    assert [work.key for work in ledger.due(NOW + LEASE, 10)] == ["open"]
+    assert all(seen(ledger, subject.key).body == {"n": 1} for subject in before)
+
+
+def test_a_decision_whose_answer_was_lost_and_on_which_others_decided_since_is_seen_by_reading(
+    project: str, firestore_emulator: str
+) -> None:
+    class Overtaken(Faults):
+        """When the first decision comes again, somebody has decided on what it wrote."""
+
+        def take(self, method: str, request: bytes) -> tuple[grpc.StatusCode | None, bool]:
+            if method == COMMIT and not self.lost and self.commits == 1:
+                decide_on_what_is_there()
+            return super().take(method, request)
+
+    direct = FirestoreLedger(project, "(default)", firestore_emulator, timeout_s=30)
+    before = seen(direct, "job/17")
+
+    def decide_on_what_is_there() -> None:
+        found = seen(direct, "job/17")
+        assert direct.decide([Change(found, {"n": [*found.body["n"], "other"]})], [])
+
+    faults = Overtaken()
+    with proxy(firestore_emulator, faults) as host:
+        ledger = FirestoreLedger(project, "(default)", host, timeout_s=30)
+        ledger.check()
+        faults.commits, faults.lost = 0, 1
+
+        assert not ledger.decide([Change(before, {"n": ["mine"]})], [])
+
+    assert seen(direct, "job/17").body == {"n": ["mine", "other"]}
+
+
+def test_reopening_recognises_its_own_write_after_a_lost_answer(
+    ledger: FirestoreLedger, faults: Faults
+) -> None:
+    ledger.record(some_work(due_at=None))
+    faults.lost = 1
+
+    assert ledger.reopen("work", now=NOW)
+
+    assert faults.lost == 0
+    assert not ledger.reopen("work", now=NOW)
 
 
 def test_a_cooldown_survives_a_lost_answer(ledger: FirestoreLedger, faults: Faults) -> None:
@@ -265,7 +336,34 @@ def test_a_database_of_another_version_is_refused_with_the_way_out_before_it_is_
     assert not database.read(WORK, ["work"])[0].version
 
 
-# what Google keeps for us
+# what Google takes, and what it keeps for us
+
+
+def test_the_greatest_decision_fits_into_a_commit(ledger: FirestoreLedger, faults: Faults) -> None:
+    # as many documents as may be, whose keys take four bytes a character
+    keys = [f"{number:03}" + "🔑" * (KEY_LIMIT - 3) for number in range(DECISION_LIMIT_WRITES)]
+    left = DECISION_LIMIT_BYTES - sum(len(key.encode()) for key in keys)
+    body = {"x": "x" * (left // DECISION_LIMIT_WRITES - len('{"x":""}{}'))}
+    faults.always = grpc.StatusCode.UNKNOWN
+
+    with pytest.raises(TemporaryFailure):
+        ledger.decide(
+            [Change(Subject(keys[0], {}), body)], [some_work(key, body=body) for key in keys[1:]]
+        )
+
+    assert DECISION_LIMIT_BYTES < faults.largest_bytes < COMMIT_LIMIT_BYTES
+
+
+def test_actions_that_are_known_are_not_read_again_with_their_bodies(
+    ledger: FirestoreLedger, faults: Faults
+) -> None:
+    due = [some_work(str(number), body={"x": "x" * 600_000}) for number in range(5)]
+    assert ledger.decide([Change(seen(ledger, "job"), {})], due)
+    faults.answered_bytes = 0
+
+    assert ledger.decide([Change(seen(ledger, "job"), {})], due)
+
+    assert faults.answered_bytes < 10_000
 
 
 def test_databases_of_one_project_are_apart(project: str, firestore_emulator: str) -> None:
@@ -287,6 +385,28 @@ def test_settled_work_says_when_google_may_delete_it_and_is_no_longer_indexed_as
     assert isinstance(settled.values["expire_at"], datetime)
     assert settled.values["expire_at"] == NOW + SECOND + KEEP_SETTLED
     assert "due_at" not in settled.values
+
+
+def test_a_subject_says_when_google_may_delete_it_until_it_is_to_be_kept_for_ever(
+    ledger: FirestoreLedger, database: Database
+) -> None:
+    ledger.decide([Change(seen(ledger, "job"), {}, expire_at=NOW)], [])
+    (expiring,) = database.read(SUBJECTS, ["job"])
+    ledger.decide([Change(seen(ledger, "job"), {})], [])
+    (kept,) = database.read(SUBJECTS, ["job"])
+
+    assert isinstance(expiring.values["expire_at"], datetime)
+    assert expiring.values["expire_at"] == NOW
+    assert "expire_at" not in kept.values
+
+
+def test_reopened_work_is_not_deleted(ledger: FirestoreLedger, database: Database) -> None:
+    ledger.record(some_work(due_at=None))
+
+    ledger.reopen("work", now=NOW)
+
+    (reopened,) = database.read(WORK, ["work"])
+    assert "expire_at" not in reopened.values
 
 
 def test_the_emulator_of_the_environment_is_used_when_none_is_handed_in(

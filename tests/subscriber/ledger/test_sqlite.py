@@ -1,17 +1,17 @@
 """What a file adds: several processes, one of them killed, files that are not ours."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from shared.errors import Mistake, TemporaryFailure
-from subscriber.ledger.contract import KEEP_SETTLED, Change, Work
+from subscriber.ledger.contract import KEEP_SETTLED, Change, Settlement, Subject, Work
 from subscriber.ledger.sqlite import FORGET_AT_ONCE, SqliteLedger
-from tests.subscriber.ledger.builders import LEASE, NOW, seen, some_work
-from tests.subscriber.ledger.claimants import claimant, granted
+from tests.subscriber.ledger.builders import LEASE, NOW, SECOND, seen, some_work
+from tests.subscriber.ledger.contenders import all_act_once, all_decisions_count, contender
 
 
 @pytest.fixture
@@ -33,21 +33,18 @@ def other(path: Path, ledger: SqliteLedger) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def test_processes_that_create_one_file_and_claim_the_same_keys_get_each_key_once(
-    path: Path,
+@pytest.mark.parametrize("contend", [all_act_once, all_decisions_count])
+def test_processes_that_create_one_file_and_contend_for_it_lose_nothing_and_do_nothing_twice(
+    path: Path, ledger: SqliteLedger, contend: Callable[..., None]
 ) -> None:
-    answers = granted(2, 100, "sqlite", str(path))
-
-    assert sorted(key for keys in answers for key in keys) == sorted(
-        f"work/{number}" for number in range(100)
-    )
+    contend(ledger, "sqlite", str(path))
 
 
 def test_a_process_killed_in_the_middle_of_a_claim_has_claimed_nothing(
     path: Path, ledger: SqliteLedger
 ) -> None:
     ledger.record(some_work())
-    with claimant("stuck", "sqlite", str(path)) as process:
+    with contender("is-stuck", "1", "sqlite", str(path)) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "stuck\n"
         with pytest.raises(TemporaryFailure):
@@ -129,6 +126,23 @@ def test_expired_work_is_removed_a_little_with_each_settlement(
 
         count = other.execute("SELECT count(*) FROM work WHERE key LIKE 'old/%'").fetchone()
         assert count == (left,)
+
+
+def test_expired_subjects_are_removed_a_little_with_each_settlement(
+    ledger: SqliteLedger, other: sqlite3.Connection
+) -> None:
+    for number in range(FORGET_AT_ONCE + 1):
+        ledger.decide([Change(Subject(f"old/{number}", {}), {}, expire_at=NOW)], [])
+    ledger.decide([Change(Subject("later", {}), {}, expire_at=NOW + SECOND)], [])
+    ledger.decide([Change(Subject("never", {}), {})], [])
+    for number, left in enumerate((1, 0)):
+        ledger.record(some_work(f"new/{number}"))
+        ledger.claim(f"new/{number}", owner="me", now=NOW, lease=LEASE)
+
+        ledger.decide([], [], Settlement(f"new/{number}", "me", NOW, {}))
+
+        count = other.execute("SELECT count(*) FROM subjects").fetchone()
+        assert count == (left + len(["later", "never"]),)
 
 
 def test_a_file_of_something_else_is_refused_and_left_alone(
