@@ -16,13 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    DecodeError,
-    HTTPError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber import sessions
@@ -210,7 +204,8 @@ class Outbound:
             wait_s = retry_after_s(response.headers.get("Retry-After"), self.clock())
             if wait_s is None and status == 429:
                 wait_s = TOO_MANY_S
-            failure = UnknownOutcome if _went_unanswered(response) else Busy
+            retries = response.raw.retries
+            failure = UnknownOutcome if retries and sessions.unanswered(retries.history) else Busy
             raise failure(f"{host} answered {status}", status=status, retry_after_s=wait_s)
         if 300 <= status < 400:
             raise Refused(f"{host} answered {status}, a redirect: is its base URL right?", status)
@@ -236,14 +231,6 @@ class Outbound:
             if time.monotonic() > until:
                 raise UnknownOutcome(f"{host} took more than {self.whole_answer_s:g} s to answer")
         return bytes(body)
-
-
-def _went_unanswered(response: requests.Response) -> bool:
-    """Whether a try before this answer went out and was never answered."""
-    retries = response.raw.retries
-    errors = [tried.error for tried in retries.history] if retries else []
-    never_arrived = (ConnectTimeoutError, NewConnectionError)
-    return any(error is not None and not isinstance(error, never_arrived) for error in errors)
 
 
 def _json(body: bytes) -> Any:

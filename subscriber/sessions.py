@@ -1,20 +1,52 @@
 """Sessions: what is tried again at once, and what is not taken along from request to request."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Self
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.util.retry import Retry
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util.retry import RequestHistory, Retry
 
 AT_ONCE = frozenset({500, 502, 503, 504})
 """Statuses worth another try at once, unless the answer says when."""
 
 
+def unanswered(tries: Iterable[RequestHistory]) -> Exception | None:
+    """The first error among `tries` that leaves open whether the request has arrived."""
+    never_arrived = (ConnectTimeoutError, NewConnectionError)
+    errors = (tried.error for tried in tries)
+    return next((error for error in errors if error and not isinstance(error, never_arrived)), None)
+
+
 class _NotWhenToldToWait(Retry):
-    """urllib3's retries, but a server that says when to come back is not asked before that."""
+    """urllib3's retries, but a server that says when to come back is not asked before that.
+
+    When the last try fails because it never arrived, an earlier one that may have is the reason.
+    """
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        try:
+            return super().increment(method, url, response, error, _pool, _stacktrace)
+        except MaxRetryError as last:
+            earlier = unanswered(self.history)
+            if earlier is None:
+                raise
+            raise MaxRetryError(last.pool, last.url or "", earlier) from None
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:  # noqa: FBT001, FBT002 - urllib3's signature
         return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
