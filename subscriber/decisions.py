@@ -138,11 +138,11 @@ class Decisions:
         return work.recorded_at - told_at > self.configuration.max_event_age
 
     def _concerns(self, event: RunEvent, ended: Outcome, state: State) -> bool:
-        if ended is Outcome.UNKNOWN:
-            return False
-        if any(rule.when.could_match(event, ended) for rule in self.configuration.rules):
-            return True
-        return bool(state.episodes) and ended in (Outcome.FAILED, Outcome.SUCCEEDED)
+        rules = self.configuration.rules
+        if ended in (Outcome.FAILED, Outcome.SUCCEEDED):
+            # a run that ended is remembered even if nothing is told of it: it orders the others
+            return bool(state.episodes) or any(rule.when.covers(event) for rule in rules)
+        return any(rule.when.could_match(event, ended) for rule in rules)
 
     def _question(self, decision: "_Decision", state: State) -> Question | None:
         """What must be asked for what may follow; None if the event itself tells enough."""

@@ -112,13 +112,18 @@ class When(BaseModel):
     def missed(self, event: RunEvent) -> str:
         """What the event itself tells that does not match, outcome aside; empty if all does."""
         fits = {
-            "event": self.event is None or event.type.removeprefix("job.run.") in self.event,
             "account": _fits(self.account, event.account_id),
             "project": _fits(self.project, event.project_id, event.project_name),
             "environment": _fits(self.environment, event.environment_id, event.environment_name),
             "job": _fits(self.job, event.job_id, event.job_name),
+            # last: whoever asks whether all but the event fits, hears of it only then
+            "event": self.event is None or event.type.removeprefix("job.run.") in self.event,
         }
         return next((f"another {key}" for key, does in fits.items() if not does), "")
+
+    def covers(self, event: RunEvent) -> bool:
+        """Whether runs of this job are its concern, whatever their end and whichever event."""
+        return self.missed(event) in ("", "another event")
 
     def could_match(self, event: RunEvent, ended: Outcome) -> bool:
         """Whether everything matches that is known before dbt Cloud is asked."""

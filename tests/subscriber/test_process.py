@@ -116,13 +116,14 @@ def test_an_event_that_no_rule_concerns_costs_no_call():
     assert story.alerts.actions == []
 
 
-def test_a_failure_that_is_told_already_costs_no_call():
+def test_of_a_failure_that_is_told_already_every_node_is_asked_for_to_see_what_changed():
     story = Story(rules=(PAGE,))
     story.comes(a_body(event_id="wev_1", run_id=100))
 
     story.comes(a_body(event_id="wev_2", run_id=101))
 
-    assert story.dbt_cloud.asked == [("100", Question(results="failed"))]
+    asked = [("100", Question(results="failed")), ("101", Question(results="all"))]
+    assert story.dbt_cloud.asked == asked
 
 
 @pytest.mark.parametrize("told", [{"code": 30, "status": "Cancelled"}, {"code": 99}, {"code": 3}])
@@ -670,8 +671,8 @@ def test_a_close_whose_open_is_no_longer_known_goes_out():
     story = Story(rules=(PAGE,))
     story.comes(a_body(event_id="wev_1", run_id=100))
     later = Story(rules=(PAGE,), alerts=story.alerts)
-    (before,) = later.ledger.subjects(["1/job/7"])
-    (known,) = story.ledger.subjects(["1/job/7"])
+    (before,) = later.ledger.subjects(["1/job/7/55"])
+    (known,) = story.ledger.subjects(["1/job/7/55"])
     later.ledger.decide([Change(before, known.body)], [])
 
     later.comes(a_good_body(event_id="wev_2", run_id=101))
