@@ -189,15 +189,8 @@ def _alert(
         return replace(
             found, line=_late(look, slot[0], telling.problem(want.diagnosis, want.level).headline)
         )
-    if after is None and before is not None:
-        ended = _key(look.event, slot, before)
-        if verb is Verb.CLOSE:
-            action = telling.of_recovery(slot, before, verb, decided)
-            return replace(found, action=action, ended=ended)
-        line = _held_back(look, slot, before, telling, silence)
-        return replace(found, ended=ended, line=line)
     if after is None:
-        return found
+        return _over(look, slot, before, decided, telling, silence, found) if before else found
     action: Action | None = None
     if verb is not None:
         told = after if decided.verb else replace(after, tellings=after.tellings + 1)
@@ -206,11 +199,27 @@ def _alert(
             if want
             else telling.of_recovery(slot, told, verb, replace(decided, episode=told))
         )
-    if decided.verb is None:
+    if decided.verb is None or action is None:
         return replace(found, timer=_timer(look, slot, after, action, silence))
-    after = replace(after, latest_action=action.key if action else "")
+    after = replace(after, latest_action=action.key)
     timer = _timer(look, slot, after, None, silence)
     return replace(found, episode=after, action=action, timer=timer)
+
+
+def _over(
+    look: Look,
+    slot: Slot,
+    before: Episode,
+    decided: Decided,
+    telling: Telling,
+    silence: Silence | None,
+    found: _FoundAlert,
+) -> _FoundAlert:
+    """What goes with the end of an episode: it is closed, or was never told."""
+    found = replace(found, ended=_key(look.event, slot, before))
+    if decided.verb is Verb.CLOSE:
+        return replace(found, action=telling.of_recovery(slot, before, Verb.CLOSE, decided))
+    return replace(found, line=_held_back(look, slot, before, telling, silence))
 
 
 def _timer(

@@ -6,9 +6,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings
 
 from subscriber.ledger.firestore import FirestoreLedger
 from tests import emulators
+
+# how long one example takes says more of the machine than of the code
+settings.register_profile("afterrun", deadline=None)
+settings.load_profile("afterrun")
 
 
 @pytest.fixture(scope="session")

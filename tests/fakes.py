@@ -34,7 +34,7 @@ class Received:
     """What fake destinations received, and how they shall fail before."""
 
     actions: list[Action] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
 
     def verbs(self) -> list[str]:
         return [f"{action.verb} {action.episode_key}" for action in self.actions]

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber import remembered
 from subscriber.actions import WrittenByNewer
 from subscriber.budgets import CONTENDED_WAIT, EXACT, take
-from subscriber.ledger.contract import Ledger
+from subscriber.ledger.contract import Change, Ledger
 from subscriber.ledger.memory import MemoryLedger
 from tests.builders import NOW
 
@@ -91,8 +90,8 @@ def test_where_others_are_always_faster_it_is_tried_a_moment_later() -> None:
 
 def test_a_budget_of_a_newer_version_is_refused_and_not_misread() -> None:
     ledger = MemoryLedger()
-    before = remembered.read(ledger, "budget/oncall")
-    remembered.write(ledger, before, {"version": 2, "left": 7})
+    before = ledger.subjects(["budget/oncall"])[0]
+    ledger.decide([Change(before, {"version": 2, "left": 7})], [])
 
     with pytest.raises(WrittenByNewer, match="written by a newer version"):
         take_at(ledger, 0)
@@ -119,7 +118,7 @@ def test_what_is_kept_of_a_large_budget_stays_small() -> None:
     for number in range(2_000):
         assert take_at(ledger, number * 0.05, limit=1_000_000) is None
 
-    kept = remembered.read(ledger, "budget/oncall").body
+    kept = ledger.subjects(["budget/oncall"])[0].body
 
     assert len(kept["taken_us"]) <= 102
     assert len(json.dumps(kept)) < 5_000

@@ -14,13 +14,12 @@ from lab.secret_manager import SecretManager
 from lab.secrets import Secrets, State
 from lab.serve import serve
 from shared.secret_refs import SecretReader
-from subscriber import remembered
 from subscriber.actions import Action, Verb
 from subscriber.deliveries import Deliveries
 from subscriber.destination import Destination
 from subscriber.destinations.mode import Mode
 from subscriber.destinations.pagerduty import PagerDuty
-from subscriber.ledger.contract import Kind, Work
+from subscriber.ledger.contract import Change, Kind, Work
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.opened import key as opened_key
 from subscriber.outbound import Outbound
@@ -275,8 +274,8 @@ def test_without_anything_kept_a_destination_that_left_is_a_dead_letter(world: W
 
 def test_what_a_newer_version_has_kept_is_left_to_it(world: World) -> None:
     world.deliver(Verb.OPEN)
-    before = remembered.read(world.ledger, opened_key(an_action()))
-    remembered.write(world.ledger, before, before.body | {"version": 2})
+    before = world.ledger.subjects([opened_key(an_action())])[0]
+    world.ledger.decide([Change(before, before.body | {"version": 2})], [])
 
     work = world.deliver(Verb.CLOSE)
 
