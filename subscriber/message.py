@@ -13,7 +13,7 @@ from subscriber.diagnosis import Cause, Diagnosis, clean, groups
 from subscriber.digests import Digest
 from subscriber.durations import said
 from subscriber.episodes import Change, Episode
-from subscriber.run import Answer, Level, Outcome, node_name
+from subscriber.run import Answer, Level, Outcome, Result, node_name
 
 SIZE_LIMIT_BYTES = 600_000  # of a message as the ledger keeps it: JSON in ASCII
 HEADLINE_NODES = 5
@@ -248,10 +248,17 @@ def _node(cause: Cause, detail: _Detail) -> Node:
         message=_shortened(cause.message, detail.text),
         path=_shortened(cause.path, _LINE_LIMIT),
         group=_shortened(result.group, _WORD_LIMIT),
-        owner=_shortened(result.owner, _WORD_LIMIT),
+        owner=_shortened(_owner(result), _WORD_LIMIT),
         tags=tuple(_shortened(tag, _WORD_LIMIT) for tag in result.tags[:10]),
         skipped=tuple(skipped),
     )
+
+
+def _owner(result: Result) -> str:
+    """Whose it is, with how to write to them where both are known."""
+    if result.owner and result.owner_email:
+        return f"{result.owner} <{result.owner_email}>"
+    return result.owner or result.owner_email
 
 
 def _facts(event: RunEvent, answer: Answer) -> dict[str, str]:

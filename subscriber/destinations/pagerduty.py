@@ -119,6 +119,8 @@ def _details(message: Message, owner: str, shown: int, text_limit: int | None) -
         "new": list(message.new),
         "still_failing": list(message.still),
         "fixed": list(message.fixed),
+        "by_cause": list(message.causes),
+        "by_owner": list(message.owners),
     }
     details: dict[str, Any] = message.facts | {k: told for k, told in episode.items() if told}
     if message.nodes:
