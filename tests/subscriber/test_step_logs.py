@@ -146,6 +146,12 @@ def test_what_happened_is_told_and_progress_is_not(log, told):
     assert excerpt(log) == told
 
 
+def test_a_line_of_an_error_is_told_though_it_reads_like_progress():
+    log = "10:00:01  Database Error\n  Found 3 rows\n  Warning: of 2\n10:00:01  Found 10 models"
+
+    assert excerpt(log) == "Database Error\n  Found 3 rows\n  Warning: of 2"
+
+
 def test_fifty_lines_of_noise_below_an_error_do_not_hide_it():
     noise = "\n".join(
         f"10:00:02  {n} of 90 SKIP relation shop.m{n} ..... [SKIP]" for n in range(90)
