@@ -96,4 +96,4 @@ class Describing:
 
     def _may_ask(self) -> bool:
         self._queries += 1
-        return self._queries <= QUERIES_LIMIT and not self.asking.was_down
+        return not self.asking.was_down

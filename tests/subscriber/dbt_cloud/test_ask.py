@@ -354,7 +354,7 @@ def test_a_dbt_cloud_that_hangs_is_not_waited_for_long(cloud):
     run = cloud.run(sample="model_error")
     cloud.admin_faults.always(Fault("slow", seconds=3_600))
 
-    with asking(cloud, read_timeout_s=0.1) as asker:
+    with asking(cloud, read_timeout_s=0.5) as asker:
         answer = asker.about(the_event(cloud, run))
 
     assert failed(answer) == ["orders"]
@@ -574,6 +574,18 @@ def test_of_many_steps_the_last_ten_are_read_and_that_is_said(cloud):
     assert any("10 of the run's 12 steps" in note for note in answer.notes)
 
 
+def test_steps_that_were_never_reached_are_not_asked_for(cloud):
+    (build,) = steps_of("model_error", "build")
+    queued, cancelled = replace(build, status=1), replace(build, status=30)
+    run = cloud.run(sample=made_of(build, queued, cancelled, status=20))
+
+    with asking(cloud) as asker:
+        answer = asker.about(the_event(cloud, run), ALL)
+
+    assert answer.run is not None
+    assert [step.has_begun for step in answer.run.steps[2:]] == [True, False, True]
+
+
 def test_a_step_that_wrote_nothing_is_made_up_for_by_discovery(cloud):
     build, *_ = steps_of("success", "build")
     silent = replace(build, artifacts={"manifest.json": (build.artifacts or {})["manifest.json"]})
@@ -746,6 +758,17 @@ def test_nothing_is_gone_before_the_run_is_completed(cloud):
         answer = asker.about(errored, Question(nodes=frozenset({"model.teahouse.old"})))
 
     assert answer.gone == frozenset()
+
+
+def test_a_dbt_cloud_that_went_down_is_not_asked_for_details(cloud):
+    run = cloud.run(sample=many_failing(500))
+    cloud.discovery_faults.always(Fault("answer", 429))
+
+    with asking(cloud) as asker:
+        answer = asker.about(the_event(cloud, run))
+
+    assert len(cloud.discovery_calls) <= 3
+    assert len(answer.results) == 500
 
 
 def test_nothing_is_gone_that_discovery_does_not_show_one_by_one(cloud):

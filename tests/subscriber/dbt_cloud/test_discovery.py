@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from lab.serve import serve
 from shared.errors import TemporaryFailure
+from subscriber.dbt_cloud.details import Details, Owner
 from subscriber.dbt_cloud.discovery import NODES_A_QUERY, PAGE_ROWS, Discovery
 from subscriber.dbt_cloud.graphql import QueryRefused
+from subscriber.dbt_cloud.project import RESOURCES_A_QUERY, Project
 from subscriber.outbound import Outbound
 from subscriber.run import Status
 
@@ -174,3 +176,78 @@ def test_ids_of_64_bits_are_sent_as_text():
 
     assert queries[0]["jobId"] == "9223372036854775807"
     assert queries[0]["runId"] == "70437497968255"
+
+
+OLD, SEED = "model.shop.old", "seed.shop.old"
+
+
+def test_a_node_that_is_null_where_others_are_is_gone():
+    job = {"models": [{"uniqueId": "model.shop.m0"}], "n0": None, "n1": {"uniqueId": SEED}}
+    with discovery(lambda _: {"data": {"job": job}}) as asked:
+        assert asked.gone("7", "100", [OLD, SEED]) == {OLD}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": {"job": {"models": [{}], "n0": None}}, "errors": [{"message": "partly"}]},
+        {"data": {"job": {"models": [], "n0": None}}},
+        {"data": {"job": {"models": [{}]}}},
+        {"data": {"job": {"n0": None}}},
+        {"data": {"job": None}},
+        {"data": None},
+        {},
+    ],
+)
+def test_nothing_is_gone_on_doubt(answer):
+    with discovery(lambda _: answer) as asked:
+        assert asked.gone("7", "100", [OLD]) == frozenset()
+
+
+def test_a_project_is_read_with_its_nodes_and_groups():
+    node = {"uniqueId": OLD, "group": "finance", "filePath": "models/old.sql", "tags": ["x"]}
+    group = {"name": "finance", "ownerName": None, "ownerEmail": "finance@shop.example"}
+    environment = {
+        "applied": {"resources": {"edges": [{"node": node}, {"node": None}, None]}},
+        "definition": {"groups": {"edges": [{"node": group}]}},
+    }
+    with discovery(lambda _: {"data": {"environment": environment}}) as asked:
+        project = asked.project("55", [OLD])
+
+    assert project.known == {OLD: Details(("x",), "finance", path="models/old.sql")}
+    assert project.groups == {"finance": Owner("finance@shop.example", "finance@shop.example")}
+
+
+@pytest.mark.parametrize(
+    "environment", [None, {}, {"applied": None, "definition": None}, {"applied": {"resources": 1}}]
+)
+def test_a_project_without_state_is_empty(environment):
+    with discovery(lambda _: {"data": {"environment": environment}}) as asked:
+        assert asked.project("55", [OLD]) == Project({}, {})
+
+
+def test_groups_are_read_where_the_nodes_could_not_be():
+    groups = {"edges": [{"node": {"name": "finance", "ownerName": "Finance"}}]}
+    environment = {"applied": None, "definition": {"groups": groups}}
+    answer = {"data": {"environment": environment}, "errors": [{"message": "too costly"}]}
+    with discovery(lambda _: answer) as asked:
+        assert asked.project("55", [OLD]).groups == {"finance": Owner("Finance")}
+
+
+def test_a_schema_without_projects_leaves_them_empty():
+    with discovery(lambda _: {"errors": [{"message": "Cannot query field"}]}) as asked:
+        assert asked.project("55", [OLD]) == Project({}, {})
+
+
+def test_a_project_is_asked_about_five_hundred_nodes_at_the_most():
+    queries = []
+
+    def answer(asked: dict[str, Any]) -> Any:
+        queries.append(asked["variables"])
+        return {"data": {}}
+
+    with discovery(answer) as asked:
+        asked.project("55", [f"model.shop.m{n}" for n in range(600)])
+
+    (variables,) = queries
+    assert len(variables["filter"]["uniqueIds"]) == variables["first"] == RESOURCES_A_QUERY
