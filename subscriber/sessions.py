@@ -10,7 +10,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+)
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import RequestHistory, Retry
 
@@ -20,7 +25,7 @@ AT_ONCE = frozenset({500, 502, 503, 504})
 
 def unanswered(tries: Iterable[RequestHistory]) -> Exception | None:
     """The first error among `tries` that leaves open whether the request has arrived."""
-    never_arrived = (ConnectTimeoutError, NewConnectionError)
+    never_arrived = (ConnectTimeoutError, NewConnectionError, ProxyError)
     errors = (tried.error for tried in tries)
     return next((error for error in errors if error and not isinstance(error, never_arrived)), None)
 

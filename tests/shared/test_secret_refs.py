@@ -8,7 +8,7 @@ from lab.secret_manager import SecretManager
 from lab.secrets import Secrets, State
 from shared import secret_refs
 from shared.errors import Mistake, PermanentFailure
-from shared.secret_refs import SecretReader, SecretRef
+from shared.secret_refs import Secret, SecretGone, SecretReader, SecretRef
 
 
 def a_reader(environ: dict[str, str] | None = None) -> SecretReader:
@@ -191,3 +191,66 @@ def test_a_failure_of_secret_manager_names_the_reference_and_not_the_value() -> 
         "the secret secret:token cannot be read: "
         "FailedPrecondition: this version is disabled or destroyed"
     )
+
+
+def test_a_secret_of_secret_manager_says_which_version_it_is() -> None:
+    manager = SecretManager(Secrets(project="acme", number="123"))
+    manager.secrets.put("token", "old")
+    manager.secrets.put("token", "new\n")
+    manager.secrets.alias("token", "former", 1)
+    with manager.serve() as host:
+        reader = SecretReader(project=lambda: "acme", manager_host=host)
+
+        latest = reader.resolve(SecretRef("secret", "token"))
+        former = reader.resolve(SecretRef("secret", "token", "former"))
+
+        assert latest == Secret("new", SecretRef("secret", "token", "2", "123"))
+        assert former == Secret("old", SecretRef("secret", "token", "1", "123"))
+        manager.secrets.put("token", "newest")
+        assert reader.resolve(latest.pinned) == latest
+
+
+def test_a_variable_and_a_file_have_no_versions(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("value")
+
+    for ref in (SecretRef("env", "TOKEN"), SecretRef("file", str(path))):
+        assert a_reader({"TOKEN": "value"}).resolve(ref) == Secret("value", ref)
+
+
+@pytest.mark.parametrize("version", ["1", "7"])
+def test_a_version_that_is_not_there_any_more_is_gone(version: str) -> None:
+    manager = SecretManager(Secrets(project="acme"))
+    manager.secrets.put("token", "value")
+    manager.secrets.set_state("token", 1, State.DESTROYED)
+    with manager.serve() as host:
+        reader = SecretReader(project=lambda: "acme", manager_host=host)
+
+        with pytest.raises(SecretGone, match=f"the secret secret:token@{version} cannot be read"):
+            reader.resolve(SecretRef("secret", "token", version))
+
+
+def test_a_version_that_is_not_ours_to_read_may_be_some_day() -> None:
+    manager = SecretManager(Secrets(project="acme"))
+    manager.secrets.put("token", "value")
+    manager.secrets.deny("token")
+    with manager.serve() as host:
+        reader = SecretReader(project=lambda: "acme", manager_host=host)
+
+        with pytest.raises(PermanentFailure) as raised:
+            reader.resolve(SecretRef("secret", "token"))
+
+    assert not isinstance(raised.value, SecretGone)
+
+
+def test_a_secret_is_not_shown_when_it_is_printed() -> None:
+    assert "hunter2" not in repr(Secret("hunter2", SecretRef("env", "TOKEN")))
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_secret_is_recognised_by_its_fingerprint(one: str, other: str) -> None:
+    found = secret_refs.fingerprint(one)
+
+    assert len(found) == 16
+    assert int(found, 16) >= 0
+    assert (found == secret_refs.fingerprint(other)) is (one == other)

@@ -15,12 +15,13 @@ from lab.pagerduty import PagerDuty as StandIn
 from lab.serve import serve
 from shared.errors import PermanentFailure, TemporaryFailure
 from shared.secret_refs import Secret, SecretRef
-from subscriber.actions import Action, Handle
+from subscriber.actions import Action, Handle, Verb
 from subscriber.deliveries import LEASE, Deliveries
 from subscriber.destination import Destination, Does
 from subscriber.destinations.pagerduty import PagerDuty
 from subscriber.ledger.contract import Kind, Work
 from subscriber.ledger.memory import MemoryLedger
+from subscriber.opened import Openings
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
 from subscriber.patience import (
     BACKOFF_FIRST_S,
@@ -29,7 +30,7 @@ from subscriber.patience import (
     GIVE_UP_ATTEMPTS,
     backoff_s,
 )
-from tests.builders import NOW, Clock, an_action
+from tests.builders import NOW, Clock, a_told, an_action
 from tests.fakes import FakeDeadLetters
 
 OLD, NEW = "0" * 32, "1" * 32
@@ -428,3 +429,120 @@ def test_whatever_fails_an_action_ends_delivered_or_among_the_dead_letters(
 def test_the_backoff_is_spread_so_that_not_all_come_back_at_once() -> None:
     assert backoff_s(1, 0.0) == BACKOFF_FIRST_S / 2
     assert backoff_s(1, 1.0) == BACKOFF_FIRST_S
+
+
+class People(Guarded):
+    """People who are told, each time anew."""
+
+    does: ClassVar[Does] = Does.TELL
+    repeatable: ClassVar[bool] = False
+
+    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
+        self.world.told.append((action, opened))
+        return super().deliver(action, outbound, opened)
+
+
+@dataclass
+class Channel(World):
+    kept: str = NEW
+    told: list[tuple[Action, Handle | None]] = field(default_factory=list)
+
+    def due(self, *keys: str) -> list[object]:
+        """The outcomes of `keys` after all were due once."""
+        self.deliveries(oncall=People(world=self)).deliver([("oncall", key) for key in keys])
+        return [self.work(key).result.get("outcome") for key in keys]
+
+
+OPENED = an_action(Verb.OPEN)
+CLOSED = an_action(
+    Verb.CLOSE, after=OPENED.key, message=a_told(headline="Daily build recovered", text="")
+)
+
+
+def test_people_are_told_once_of_what_recovered_before_they_heard_of_it() -> None:
+    world = Channel(failures=[TemporaryFailure("busy")])
+    world.record(OPENED)
+    world.due(OPENED.key)
+    world.told.clear()
+    world.record(CLOSED)
+    world.clock.passes(60)
+
+    assert world.due(OPENED.key, CLOSED.key) == ["superseded", "delivered"]
+
+    ((told, opened),) = world.told
+    assert (told.verb, opened) == (Verb.TELL, None)
+    assert told.message.headline == "Daily build recovered"
+    assert told.message.text == OPENED.message.headline
+
+
+def test_what_is_told_once_is_tried_again_as_such() -> None:
+    world = Channel(failures=[TemporaryFailure("busy")] * 2)
+    world.record(OPENED)
+    world.due(OPENED.key)
+    world.record(CLOSED)
+    world.clock.passes(60)
+    world.due(OPENED.key, CLOSED.key)
+    world.clock.passes(60)
+
+    assert world.due(CLOSED.key) == ["delivered"]
+
+    assert [told.verb for told, _ in world.told] == [Verb.OPEN, Verb.TELL, Verb.TELL]
+
+
+def test_what_follows_an_opening_is_given_what_it_answered() -> None:
+    world = Channel()
+    world.record(OPENED)
+    world.due(OPENED.key)
+    world.record(an_action(Verb.UPDATE))
+    world.record(CLOSED)
+
+    world.due(an_action(Verb.UPDATE).key, CLOSED.key)
+
+    handle = Handle("key", "https://guarded.example/1")
+    assert [(told.verb, opened) for told, opened in world.told] == [
+        (Verb.OPEN, None),
+        (Verb.UPDATE, handle),
+        (Verb.CLOSE, handle),
+    ]
+
+
+def test_an_open_with_its_close_recorded_while_the_destination_is_busy_takes_none_of_its_time() -> (
+    None
+):
+    world = World(kept=NEW, failures=[TemporaryFailure("busy")])
+    world.record(an_action(key="1/oncall/job/8/100/open/1"))
+    world.record(OPENED)
+    world.record(CLOSED)
+
+    world.deliveries().deliver(
+        [("oncall", key) for key in ("1/oncall/job/8/100/open/1", OPENED.key, CLOSED.key)]
+    )
+
+    assert world.tried == [NEW]
+    assert world.work(OPENED.key).result["outcome"] == "superseded"
+    assert world.work(CLOSED.key).result["outcome"] == "superseded"
+
+
+def test_what_opened_an_episode_is_kept_before_the_open_is_settled() -> None:
+    class Dying(MemoryLedger):
+        def settle(self, *_: object, **__: object) -> bool:
+            raise TemporaryFailure("the ledger is away")
+
+    world = World(kept=NEW, ledger=Dying())
+    world.deliveries().deliver([world.record(OPENED)])
+
+    assert not world.work(OPENED.key).is_settled
+    assert Openings(world.ledger).of(CLOSED) is not None
+
+
+def test_a_ledger_that_cannot_keep_what_opened_leaves_the_open_to_be_repeated() -> None:
+    class Away(MemoryLedger):
+        def decide(self, *_: object, **__: object) -> bool:
+            raise TemporaryFailure("the ledger is away")
+
+    world = World(kept=NEW, ledger=Away())
+    world.deliveries().deliver([world.record(OPENED)])
+
+    work = world.work(OPENED.key)
+    assert not work.is_settled
+    assert work.due_at == world.clock() + LEASE

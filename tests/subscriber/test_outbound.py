@@ -279,6 +279,42 @@ def test_a_repeatable_request_is_sent_again_if_the_answer_is_lost(peer: Peer) ->
     assert len(peer.requests) == 2
 
 
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_a_busy_answer_after_a_lost_one_leaves_the_outcome_unknown(peer: Peer, status: int) -> None:
+    peer.faults.next(Fault("lost"))
+    peer.faults.next(Fault("answer", status=status, headers={"Retry-After": "60"}))
+
+    with pytest.raises(UnknownOutcome, match=f"answered {status}") as raised:
+        Outbound().post_json(peer.url, {})
+
+    assert raised.value.retry_after_s == 60
+
+
+def test_busy_answers_alone_leave_nothing_unknown(peer: Peer) -> None:
+    peer.faults.always(Fault("answer", status=503))
+
+    with pytest.raises(Busy) as raised:
+        Outbound().post_json(peer.url, {})
+
+    assert not isinstance(raised.value, UnknownOutcome)
+
+
+def test_a_server_that_is_gone_after_a_lost_answer_leaves_the_outcome_unknown() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def take_one_and_be_gone() -> None:
+        connection, _ = listener.accept()
+        listener.close()
+        with connection:
+            connection.recv(65_536)
+
+    server = threading.Thread(target=take_one_and_be_gone)
+    server.start()
+    with pytest.raises(UnknownOutcome, match="broke the connection"):
+        Outbound().post_json(f"http://127.0.0.1:{listener.getsockname()[1]}/", {})
+    server.join()
+
+
 def test_a_request_that_certainly_never_arrived_is_tried_again_though_not_repeatable() -> None:
     answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 

@@ -93,3 +93,20 @@ def test_no_secret_is_shown_when_they_are_printed() -> None:
     store.secrets.value(REF)
 
     assert "first" not in repr(store.secrets)
+
+
+def test_a_secret_is_kept_with_the_version_it_was_resolved_to() -> None:
+    store = Store()
+
+    assert store.secrets.secret(REF) == Secret("first", replace(REF, version="1"))
+    assert store.secrets.secret(REF).pinned.version == "1"
+    assert store.secrets.anew(REF).pinned.version == "2"
+
+
+def test_a_new_version_with_the_same_value_is_no_other_secret() -> None:
+    store = Store()
+    store.secrets.secret(REF)
+
+    assert not store.secrets.renew(REF)
+    store.value = "second"
+    assert store.secrets.renew(REF)

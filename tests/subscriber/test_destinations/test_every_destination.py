@@ -1,11 +1,13 @@
 """What holds for every kind of destination; a new one needs its file, its page and its tests."""
 
 import importlib
+import json
 import re
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -153,6 +155,37 @@ def test_it_holds_references_until_its_secrets_are_read(kind: str) -> None:
     for name, ref in refs.items():
         assert getattr(destination, name).get_secret_value() == str(ref)
         assert getattr(ready, name).get_secret_value() == f"{LITERAL} of {ref}"
+
+
+@of_every_kind
+def test_it_can_be_made_again_from_what_is_kept_of_it(kind: str) -> None:
+    (destination,) = its_example(kind).destinations.values()
+
+    kept = json.loads(json.dumps(destination.as_written()))
+
+    assert destination.kind() == kind
+    assert destinations.kind(kind).model_validate(kept) == destination
+
+
+@of_every_kind
+def test_what_it_keeps_for_an_episode_stays_as_it_was_and_nothing_else(kind: str) -> None:
+    (then,) = its_example(kind).destinations.values()
+    url = "https://elsewhere.example"
+    refs = {name: f"env:OTHER_{index}" for index, name in enumerate(then.secret_refs())}
+    now = destinations.kind(kind).model_validate(its_fields(kind, base_url=url, **refs))
+
+    acting = now.as_opened(then.as_written())
+
+    assert then.keeps <= set(type(then).model_fields)
+    for name in type(then).model_fields:
+        assert getattr(acting, name) == getattr(then if name in then.keeps else now, name)
+
+
+@of_every_kind
+def test_a_pace_is_a_number_in_a_stretch_of_time(kind: str) -> None:
+    pace = destinations.kind(kind).pace
+
+    assert pace is None or (pace[0] > 0 and pace[1] > timedelta(0))
 
 
 @of_every_kind

@@ -19,6 +19,7 @@ from shared.errors import PermanentFailure
 from subscriber.actions import Message, Verb
 from subscriber.destinations.pagerduty import EVENT_LIMIT_BYTES, PagerDuty
 from subscriber.outbound import Outbound, UnknownOutcome, encode
+from subscriber.owners import Owner
 from tests.builders import NOW, a_node, a_told, an_action
 from tests.subscriber.test_destinations.world import World
 
@@ -363,3 +364,86 @@ def test_the_severity_may_be_chosen(severity: str) -> None:
 def test_another_severity_is_refused() -> None:
     with pytest.raises(ValidationError, match="'critical', 'error', 'warning' or 'info'"):
         PagerDuty(routing_key=SecretStr("env:K"), severity="high")
+
+
+@pytest.mark.parametrize("severity", ["critical", "error", "warning"])
+def test_a_warning_is_a_warning_whatever_failures_are(severity: str) -> None:
+    alert = a_pagerduty(severity=severity).alert(an_action(message=a_told(level="warning")))
+
+    assert alert["payload"]["severity"] == "warning"
+    assert alert["payload"]["class"] == "dbt run warned"
+    assert is_taken(alert)
+
+
+def test_a_warning_is_no_more_than_info_where_failures_are_not() -> None:
+    alert = a_pagerduty(severity="info").alert(an_action(message=a_told(level="warning")))
+
+    assert alert["payload"]["severity"] == "info"
+
+
+def test_a_failure_says_so_in_its_class() -> None:
+    assert alert_of()["payload"]["class"] == "dbt run failed"
+
+
+def test_a_warning_without_a_headline_does_not_say_that_it_failed() -> None:
+    assert alert_of(headline="", level="warning")["payload"]["summary"] == "A dbt run warned"
+
+
+@pytest.mark.parametrize("verb", [Verb.UPDATE, Verb.REMIND])
+def test_what_is_told_of_an_open_alert_joins_it(verb: Verb) -> None:
+    opened = a_pagerduty().alert(an_action(Verb.OPEN))
+    followed = a_pagerduty().alert(an_action(verb))
+
+    assert followed["event_action"] == "trigger"
+    assert followed["dedup_key"] == opened["dedup_key"]
+    assert is_taken(followed)
+
+
+def test_what_is_only_told_joins_no_alert_and_wakes_nobody() -> None:
+    action = an_action(Verb.TELL)
+
+    told = a_pagerduty(severity="critical").alert(action)
+
+    assert told["event_action"] == "trigger"
+    assert told["dedup_key"] == action.key
+    assert told["payload"]["severity"] == "info"
+    assert is_taken(told)
+
+
+def test_the_details_say_whose_it_is_since_when_and_what_changed() -> None:
+    told = a_told(since="2026-01-05T11:00:00+00:00", new=("a",), still=("b", "c"), fixed=("d",))
+
+    alert = a_pagerduty().alert(an_action(Verb.UPDATE, message=told, owner="finance"))
+
+    details = alert["payload"]["custom_details"]
+    assert details["owner"] == "finance"
+    assert details["since"] == "2026-01-05T11:00:00+00:00"
+    assert (details["new"], details["still_failing"], details["fixed"]) == (
+        ["a"],
+        ["b", "c"],
+        ["d"],
+    )
+    assert is_taken(alert)
+
+
+def test_details_that_say_nothing_are_left_out() -> None:
+    details = alert_of()["payload"]["custom_details"]
+
+    assert not {"owner", "since", "new", "still_failing", "fixed"} & set(details)
+
+
+def test_an_owner_with_a_service_has_it_paged() -> None:
+    written = PagerDuty(routing_key=SecretStr("env:OURS"), severity="critical")
+
+    theirs = written.for_owner(Owner(pagerduty=SecretStr("env:THEIRS")))
+
+    assert str(theirs.secret_refs()["routing_key"]) == "env:THEIRS"
+    assert theirs.severity == "critical"
+    assert written.for_owner(Owner(slack="U012AB3CD")) == written
+
+
+def test_a_former_routing_key_written_as_it_is_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ValidationError, match="write where it is kept") as raised:
+        PagerDuty(routing_key=SecretStr("env:K"), former_routing_keys=(SecretStr(KEY),))
+
+    assert KEY not in str(raised.value)
