@@ -18,7 +18,7 @@ from shared.errors import Mistake, PermanentFailure, TemporaryFailure
 from subscriber.dead_letter import Sort
 from subscriber.dead_letter_box import DeadLetterBox
 from subscriber.dead_letter_replay import SETTLING, Outcome
-from subscriber.dead_letter_subscription import LEASE_S, DeadLetterSubscription
+from subscriber.dead_letter_subscription import LEASE_S, LEASES_LIMIT, DeadLetterSubscription
 from subscriber.dead_letters import PubsubDeadLetters
 from subscriber.deliveries import is_refused
 from subscriber.push import Delivered
@@ -200,12 +200,13 @@ def test_what_no_subscriber_took_is_listed_and_published_again_as_it_came(lab: P
 
 
 def test_many_letters_are_all_listed_and_to_look_at_them_changes_nothing(post: Post) -> None:
-    post.leave(250)
+    count = LEASES_LIMIT + 50
+    post.leave(count)
 
     first, second = post.box().listed(1_000), post.box().listed(1_000)
 
-    assert {letter.attributes["colour"] for letter in first.letters} == set(map(str, range(250)))
-    assert len(first.letters) == 250
+    assert {letter.attributes["colour"] for letter in first.letters} == set(map(str, range(count)))
+    assert len(first.letters) == count
     assert not first.more
     assert [letter.id for letter in second.letters] == [letter.id for letter in first.letters]
     ages = [letter.published_at for letter in first.letters]
