@@ -200,7 +200,7 @@ def _what(diagnosis: Diagnosis) -> str:
     if len(causes) == 1:
         cause = causes[0]
         named = _shortened(f"{cause.result.kind} {cause.result.name}", _LINE_LIMIT)
-        return f"{named}{_colon(_line(cause))}{_skipped(diagnosis)}"
+        return f"{named}{_colon(_shortened(cause.line, _LINE_LIMIT))}{_skipped(diagnosis)}"
     names = _names([cause.result.unique_id for cause in causes])
     return f"{len(causes)} nodes ({names}){_skipped(diagnosis)}"
 
@@ -210,14 +210,6 @@ def _said(log: str) -> str:
     lines = [line.strip() for line in log.split("\n")[1:] if not line.endswith("error:")]
     if len(lines) > 1 and lines[0].endswith("Error"):
         return _shortened(f"{lines[0]}: {lines[1]}", _LINE_LIMIT)
-    return _shortened(lines[0], _LINE_LIMIT) if lines else ""
-
-
-def _line(cause: Cause) -> str:
-    """The line of an error that says most: dbt's header names the node again, the next says why."""
-    lines = [line.strip() for line in cause.message.split("\n") if line.strip()]
-    if len(lines) > 1 and cause.path and cause.path in lines[0]:
-        return _shortened(lines[1], _LINE_LIMIT)
     return _shortened(lines[0], _LINE_LIMIT) if lines else ""
 
 
