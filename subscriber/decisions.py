@@ -10,16 +10,17 @@ from shared import event as events
 from shared import log
 from shared.errors import PermanentFailure, TemporaryFailure
 from shared.event import RunEvent
-from subscriber.actions import Action
+from subscriber.actions import Action, Verb, key_with
 from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, Look, consequences, is_touched
 from subscriber.dead_letters import DeadLetters
 from subscriber.deliveries import is_refused
-from subscriber.ledger.contract import Ledger, Refusal, Settlement, Work
+from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
 from subscriber.remembered import Remembered, recall, write
 from subscriber.rules import Rule
 from subscriber.run import Answer, Outcome, Question, Status, outcome
 from subscriber.states import Slot, State
+from subscriber.tried import Outcome as Tried
 
 LEASE = timedelta(seconds=60)
 """About as long as asking dbt Cloud may take; whoever decides a second time changes nothing."""
@@ -101,12 +102,13 @@ class Decisions:
             wait = asked is not None and self._may_know_more_soon(decision, asked, answer)
             rules = self._early(event) if wait else self.configuration.rules
             look = self._look(decision, rules, answer, remembered)
-            refused = self._never_opened(remembered.state, look)
-            follows = consequences(look, remembered.state.without(refused))
+            never = self._never_opened(remembered.state, look)
+            follows = consequences(look, remembered.state.without(set(never)))
             if wait and not follows.actions:
                 return self._wait(decision, answer)
             settles = None if wait else self._settlement(decision, look, follows)
-            if write(self.ledger, remembered, follows, event, look.now, settles):
+            over = [_never_to_open(key, look.now) for key in never.values()]
+            if write(self.ledger, remembered, follows, event, look.now, settles, over):
                 _log(decision, follows)
                 if wait:
                     self._wait(decision, answer)
@@ -133,7 +135,7 @@ class Decisions:
     def _is_old(self, work: Work, event: RunEvent) -> bool:
         """Whether it was old when it was recorded first; one that is replayed never is."""
         told_at = event.finished_at or event.occurred_at
-        if told_at is None or "outcome" in work.result:
+        if told_at is None or _is_replayed(work):
             return False
         return work.recorded_at - told_at > self.configuration.max_event_age
 
@@ -191,27 +193,30 @@ class Decisions:
         kind = event.type.removeprefix("job.run.")
         return [rule for rule in self.configuration.rules if kind in (rule.when.event or ())]
 
-    def _never_opened(self, state: State, look: Look) -> set[Slot]:
-        """Slots whose open was refused for good: the next run with the problem tries anew."""
-        slots = (
-            (slot, episode)
-            for slot, episode in state.episodes.items()
-            if episode.is_open and is_touched(look, slot, episode)
-        )
-        works = ((slot, self.ledger.work(episode.latest_action)) for slot, episode in slots)
-        return {slot for slot, work in works if work and is_refused(work)}
+    def _never_opened(self, state: State, look: Look) -> dict[Slot, str]:
+        """Slots whose open was refused for good, with its key: the next problem tries anew."""
+        found = {}
+        for slot, episode in state.episodes.items():
+            if episode.is_open and is_touched(look, slot, episode):
+                opening = key_with(episode.latest_action, Verb.OPEN)
+                keys = dict.fromkeys((opening, episode.latest_action))
+                # an update that was delivered has opened it all the same
+                if all(_was_refused(self.ledger.work(key)) for key in keys):
+                    found[slot] = opening
+        return found
 
     def _is_taken_over(self, decision: "_Decision") -> bool:
         work = self.ledger.work(decision.work.key)
-        return work is None or work.owner != decision.owner
+        return work is None or work.is_settled or work.owner != decision.owner
 
     def _wait(self, decision: "_Decision", answer: Answer) -> Sequence[Action]:
         limit = DOWN_LIMIT if answer.was_down else WAIT_LIMIT
         due_at = min(self.clock() + WAIT, decision.work.recorded_at + limit)
         log.info("waiting for metadata", **decision.about(), due_at=due_at)
-        reason = {"reason": "dbt Cloud does not know the nodes yet"}
         work = decision.work
-        self.ledger.postpone(work.key, owner=decision.owner, due_at=due_at, result=reason)
+        reason = {"reason": "dbt Cloud does not know the nodes yet"}
+        result = reason | ({"replayed": True} if _is_replayed(work) else {})
+        self.ledger.postpone(work.key, owner=decision.owner, due_at=due_at, result=result)
         return ()
 
     def _settlement(self, decision: "_Decision", look: Look, follows: Consequences) -> Settlement:
@@ -267,6 +272,23 @@ class _Decision:
             "job": event.job_id,
             "outcome": str(self.outcome),
         }
+
+
+def _is_replayed(work: Work) -> bool:
+    """Whether it was given up before, and is decided on again because somebody wants it."""
+    return "outcome" in work.result or bool(work.result.get("replayed"))
+
+
+def _was_refused(work: Work | None) -> bool:
+    return work is not None and is_refused(work)
+
+
+def _never_to_open(opening: str, now: datetime) -> Work:
+    """The close of an episode that never opened, settled: a replay of its open is superseded."""
+    reason = "its open was refused, and what came after has an alert of its own"
+    result = {"outcome": Tried.SUPERSEDED, "reason": reason}
+    key = key_with(opening, Verb.CLOSE)
+    return Work(key, Kind.ACTION, {}, recorded_at=now, due_at=None, result=result)
 
 
 def _log(decision: _Decision, follows: Consequences) -> None:

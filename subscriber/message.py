@@ -15,7 +15,8 @@ from subscriber.durations import said
 from subscriber.episodes import Change, Episode
 from subscriber.run import Answer, Level, Outcome, Result, node_name
 
-SIZE_LIMIT_BYTES = 600_000  # of a message as the ledger keeps it: JSON in ASCII
+# of a message as the ledger keeps it, JSON in ASCII: a decision may hold a dozen of them
+SIZE_LIMIT_BYTES = 300_000
 HEADLINE_NODES = 5
 NAMES_LIMIT = 50  # of nodes that are new, still bad or fixed
 GROUPS_LIMIT = 10

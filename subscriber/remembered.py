@@ -8,7 +8,7 @@ from shared.event import RunEvent
 from subscriber import digests, silences
 from subscriber.consequences import Consequences
 from subscriber.digests import Digest, Line
-from subscriber.ledger.contract import Change, Ledger, Settlement, Subject
+from subscriber.ledger.contract import Change, Ledger, Settlement, Subject, Work
 from subscriber.silences import Silence
 from subscriber.states import State, environment_key, is_empty, job_key
 from subscriber.timers import Timer, of_digest
@@ -53,11 +53,16 @@ def write(
     event: RunEvent,
     now: datetime,
     settles: Settlement | None,
+    also: Sequence[Work] = (),
 ) -> bool:
-    """Write what follows from an event: all of it, or nothing because others were quicker."""
+    """Write what follows from an event, and `also` this work: all of it, or nothing.
+
+    False if others were quicker.
+    """
     changed = changes(before, follows.state, follows.ended, now)
     due = [action.work(now) for action in follows.actions]
     due += [timer.work(now) for timer in follows.timers]
+    due += also
     for change, timer in _gathered(ledger, follows.lines, event):
         changed.append(change)
         due.append(timer.work(now))

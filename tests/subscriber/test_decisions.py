@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import TemporaryFailure
+from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.decisions import LEASE
 from subscriber.ledger.contract import Change, Work
 from subscriber.ledger.memory import MemoryLedger
@@ -285,3 +285,59 @@ def test_a_run_with_ten_thousand_nodes_of_which_a_thousand_failed_is_one_message
     (opened,) = story.alerts.actions
     assert (len(opened.message.nodes), opened.message.more_nodes) == (100, 900)
     assert "and 995 more" in opened.message.headline
+
+
+# what was refused for good
+
+
+def refuses() -> PermanentFailure:
+    return PermanentFailure("events.pagerduty.com answered 400")
+
+
+def test_an_open_that_was_refused_and_overtaken_by_another_is_not_sent_by_a_replay() -> None:
+    story = a_story()
+    story.alerts.failures = [refuses()]
+    story.comes(a_body())
+    story.comes(a_body(event_id="wev_2", run_id=101))
+
+    assert story.ledger.reopen("1/oncall/job/7/100/open/1", now=story.clock())
+    story.ticks()
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/101"]
+
+
+def test_an_open_that_was_refused_is_sent_by_a_replay_while_its_problem_lasts() -> None:
+    story = a_story()
+    story.alerts.failures = [refuses()]
+    story.comes(a_body())
+
+    story.ledger.reopen("1/oncall/job/7/100/open/1", now=story.clock())
+    story.ticks()
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100", "close afterrun/1/job/7/100"]
+
+
+def test_an_update_that_was_refused_leaves_the_alert_open_to_be_closed() -> None:
+    story = a_story(answer=Answer(results=(a_result("model.shop.a"),)))
+    story.comes(a_body())
+    story.alerts.failures = [refuses()]
+    story.dbt_cloud.answer = Answer(results=(a_result("model.shop.b"),))
+    story.comes(a_body(event_id="wev_2", run_id=101))
+
+    story.comes(a_good_body(event_id="wev_3", run_id=102))
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100", "close afterrun/1/job/7/100"]
+
+
+def test_a_replayed_event_ignores_its_age_even_if_it_has_to_wait() -> None:
+    story = a_story(answer=Answer(newest_run=200, is_final=False))
+    story.comes(a_body(runFinishedAt="2026-01-01T00:00:00Z"))
+    story.ticks(after_s=100)
+    assert story.alerts.actions == []
+
+    story.clock.now = story.clock.now.replace(microsecond=1)
+    assert story.ledger.reopen(EVENT, now=story.clock())
+    story.ticks()
+
+    assert len(story.alerts.actions) == 1
