@@ -750,6 +750,33 @@ def test_nothing_is_gone_while_the_metadata_is_missing(cloud, empty):
     assert answer.gone == frozenset()
 
 
+def test_lists_that_were_not_read_to_their_end_are_not_complete(cloud):
+    (build,) = steps_of("success", "build")
+    artifacts = dict(build.artifacts or {})
+    manifest, results = artifacts["manifest.json"], artifacts["run_results.json"]
+    names = [f"model.teahouse.m{n:03}" for n in range(150)]
+    model = manifest["nodes"][ORDERS] | {"depends_on": {"nodes": []}}
+    row = next(row for row in results["results"] if row["unique_id"] == ORDERS)
+    artifacts["manifest.json"] = manifest | {
+        "nodes": {name: model | {"unique_id": name} for name in names}
+    }
+    artifacts["run_results.json"] = results | {
+        "results": [row | {"unique_id": name} for name in names]
+    }
+    run = cloud.run(sample=made_of(replace(build, artifacts=artifacts)))
+
+    def looks() -> float:
+        return 30.0 if cloud.discovery_calls.all else 0.0
+
+    with cloud.running() as served:
+        asker = Asker(served, served.metadata_only_token, frozenset(), monotonic=looks)
+        answer = asker.about(the_event(cloud, run), ALL)
+
+    assert len(answer.results) == 100
+    assert not answer.is_complete
+    assert any("more nodes than could be listed" in note for note in answer.notes)
+
+
 def test_nothing_is_gone_before_the_run_is_completed(cloud):
     run = cloud.run(sample="model_error")
     errored = read(cloud.webhooks.event(run, "job.run.errored").body)
