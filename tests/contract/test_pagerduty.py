@@ -1,5 +1,6 @@
 """The lab's PagerDuty against the published description and the documented limits."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +11,15 @@ from hypothesis import strategies as st
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 from openapi_schema_validator import OAS30Validator, OAS31Validator
+from pydantic import SecretStr
 
 from lab import pagerduty_event
 from lab.pagerduty import PagerDuty
 from lab.serve import serve
+from subscriber.actions import Verb
+from subscriber.destinations.pagerduty import PagerDuty as Destination
+from subscriber.outbound import encode
+from tests.builders import a_told, an_action
 from tests.contract import published
 
 KEY = "e93facc04764012d7bfb002500d5d1a6"
@@ -214,3 +220,21 @@ def test_what_only_the_documented_limits_refuse_is_refused(
     assert not documented_event.is_valid(event)
 
     assert list(pagerduty_event.errors(event, {KEY})) != []
+
+
+@pytest.mark.parametrize("level", ["failure", "warning"])
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb is not Verb.REFRESH])
+def test_what_we_say_is_as_documented(
+    documented_event: OAS31Validator, published_event: OAS30Validator, verb: Verb, level: str
+) -> None:
+    names = {"new": ("a",), "still": ("b",), "fixed": ("c",)}
+    told = a_told(level=level, since="2026-01-05T11:00:00+00:00", **names)
+    written = Destination(routing_key=SecretStr("env:KEY"))
+
+    event = json.loads(
+        encode(written.with_secrets(lambda _: KEY).alert(an_action(verb, message=told, owner="o")))
+    )
+
+    documented_event.validate(event)
+    if verb is not Verb.CLOSE:  # the vendor's file demands a payload of every event
+        published_event.validate(event)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
@@ -410,6 +410,7 @@ FAILURES: list[Callable[[], Exception]] = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(range(len(FAILURES))), max_size=6))
 def test_whatever_fails_an_action_ends_delivered_or_among_the_dead_letters(
     failing: list[int],
