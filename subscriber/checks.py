@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.event import RunEvent
 from subscriber.destination import Destination, Does
-from subscriber.patterns import NAME, NOT, Patterns
+from subscriber.patterns import NAME, NOT, Patterns, is_glob, is_id
 from subscriber.rules import PROBLEMS, Override, Rule, RuleEvent, RuleOutcome
 from subscriber.yaml_lines import Lines, Path
 
+NEVER = "this can never match: it leaves out all that it asks for"
+ID_DIGITS = 19  # of an id of 64 bits
 SIMILAR = 0.75  # of 1, how alike a pattern and a name must be for one to be taken for the other
 
 # what each kind of kinds acts on; a rule that asks it for anything else would never do anything
@@ -28,66 +30,119 @@ _TOLD_BY: Mapping[RuleEvent, frozenset[RuleOutcome]] = {
     "completed": frozenset({"failed", "succeeded", "warned", "clean", "cancelled"}),
 }
 
+# what dbt Cloud and dbt say today; they may say more, so that another word is only worth a warning
+# Source: https://docs.getdbt.com/dbt-cloud/api-v2 (trigger: cause_category)
+_TRIGGERS = (
+    *("scheduled", "api", "ci", "merge", "ui", "rerun", "job completion"),
+    *("exposures generated", "adaptive", "ingest"),
+)
+# Source: https://docs.getdbt.com/reference/node-selection/methods (resource_type)
+_KINDS = (
+    *("model", "test", "unit_test", "source", "seed", "snapshot", "operation", "exposure"),
+    *("analysis", "function", "saved_query", "semantic_model", "metric"),
+)
+
 
 def mistakes(
-    rules: Sequence[Rule],
-    overrides: Sequence[Override],
+    rules: Mapping[int, Rule],
+    overrides: Mapping[int, Override],
     found: Mapping[str, Destination],
     accounts: Iterable[int],
     lines: Lines,
 ) -> list[str]:
-    """Rules that can never match or do anything, and names that nothing bears."""
+    """Rules that can never match or do anything, and names that nothing bears.
+
+    Rules and overrides are those that could be read, by their place in the file.
+    """
     told: list[str] = []
     names: set[str] = set()
     known_accounts = {str(account) for account in accounts}
-    for index, rule in enumerate(rules):
+    for index, rule in rules.items():
         place: Path = ("rules", index)
         if rule.name in names:
             told.append(lines.at((*place, "name"), "another rule has this name"))
         names.add(rule.name)
-        told += _unknown(rule.then, place, lines)
-        told += [lines.at((*place, *path), why) for path, why in _never(rule, known_accounts)]
-        for name in rule.then:
+        told += _misnamed(rule.then, place, lines)
+        never = (*_never(rule, known_accounts), *_never_told(rule), *_never_looked_at(rule))
+        told += [_at(lines, (*place, *path), why) for path, why in never]
+        for name in dict.fromkeys(rule.then):
             if name in found:
                 told += _idle(rule, name, found[name].does, place, lines)
         does = {found[name].does for name in rule.then if name in found}
-        if "alert" in rule.model_fields_set and does == {Does.REFRESH}:
-            told.append(lines.at((*place, "alert"), "none of its destinations alerts or tells"))
-    for index, override in enumerate(overrides):
+        told += [lines.at((*place, "alert"), why) for why in _idle_alert(rule, does)]
+    for index, override in overrides.items():
         place = ("overrides", index)
-        told += _unknown(override.then, place, lines)
+        told += _misnamed(override.then, place, lines)
         if override.environment.matches_nothing:
-            told.append(lines.at((*place, "environment"), "this can never match"))
+            told.append(lines.at((*place, "environment"), NEVER))
+        if all(name in found and found[name].does is Does.REFRESH for name in override.then):
+            what = "failures there would be told to nobody; name one that alerts or tells as well"
+            told.append(lines.at((*place, "then"), what))
     return told
 
 
-def _unknown(then: Sequence[str], place: Path, lines: Lines) -> Iterator[str]:
+def _misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[str]:
     known = lines.names(("destinations",))
     for position, name in enumerate(then):
+        at: Path = (*place, "then", position)
         if name not in known:
-            hint = did_you_mean(name, known)
-            yield lines.at((*place, "then", position), f"no destination bears this name{hint}")
+            yield lines.at(at, f"no destination bears this name{did_you_mean(name, known)}")
+        elif name in then[:position]:
+            yield lines.at(at, "this destination stands here twice; it is told once")
 
 
 def _never(rule: Rule, accounts: set[str]) -> Iterator[tuple[Path, str]]:
-    when = rule.when
+    when, nodes = rule.when, rule.when.nodes
     for key in ("account", "project", "environment", "job", "trigger"):
-        patterns = getattr(when, key)
+        patterns: Patterns | None = getattr(when, key)
         if patterns is not None and patterns.matches_nothing:
-            yield ("when", key), "this can never match: what it asks for, it leaves out as well"
-    for key in type(when.nodes).model_fields if when.nodes else ():
-        patterns = getattr(when.nodes, key)
+            yield ("when", key), NEVER
+        elif patterns is not None and key != "trigger":
+            yield from _never_an_id(patterns, ("when", key))
+    for key in type(nodes).model_fields if nodes else ():
+        patterns = getattr(nodes, key)
         if patterns is not None and patterns.matches_nothing:
-            yield ("when", "nodes", key), "this can never match: it leaves out what it asks for"
+            yield ("when", "nodes", key), NEVER
     if when.account and accounts and not any(when.account.match(id=each) for each in accounts):
         yield ("when", "account"), "this can never match: it is none of `dbt_cloud: accounts`"
-    for outcome in when.outcome:
-        if when.event and not any(outcome in _TOLD_BY[event] for event in when.event):
-            events = " nor ".join(f"`{event}`" for event in when.event)
-            yield ("when", "event"), f"this can never match: neither {events} tells of {outcome}"
-    if when.nodes is not None and (others := set(when.outcome) - PROBLEMS):
-        asked = ", ".join(sorted(others))
-        yield ("when", "nodes"), f"nodes are looked at when a run failed or warned, not {asked}"
+
+
+def _never_told(rule: Rule) -> Iterator[tuple[Path, str]]:
+    when = rule.when
+    for outcome in dict.fromkeys(when.outcome if when.event else ()):
+        if not any(outcome in _TOLD_BY[event] for event in when.event or ()):
+            tells = [f"`{event}`" for event, said in _TOLD_BY.items() if outcome in said]
+            what = f"this can never match: a run that {_ended(outcome)} is told by"
+            yield ("when", "event"), f"{what} {' and '.join(tells)} only"
+    for position, event in enumerate(when.event or ()):
+        if not _TOLD_BY[event] & set(when.outcome):
+            what = f"`{event}` tells of no run that {' or '.join(map(_ended, when.outcome))}"
+            yield ("when", "event", position), f"this can never match: {what}"
+
+
+def _never_looked_at(rule: Rule) -> Iterator[tuple[Path, str]]:
+    others = set(rule.when.outcome) - PROBLEMS
+    if rule.when.nodes is not None and others:
+        asked = " or ".join(_ended(each) for each in sorted(others))
+        what = f"nodes are looked at when a run failed or warned, not when it {asked}"
+        yield ("when", "nodes"), what
+
+
+def _never_an_id(patterns: Patterns, path: Path) -> Iterator[tuple[Path, str]]:
+    for position, pattern in enumerate(patterns.written):
+        bare = pattern.removeprefix(NOT)
+        if is_id(bare) and (len(bare) > ID_DIGITS or bare.startswith("0")):
+            what = "this can never match: digits alone are an id, and none looks so"
+            yield (*path, position), f"{what}; a name is written `name:...`"
+
+
+def _idle_alert(rule: Rule, does: set[Does]) -> Iterator[str]:
+    if "alert" not in rule.model_fields_set:
+        return
+    if does == {Does.REFRESH}:
+        yield "none of its destinations alerts or tells; leave this out"
+    elif rule.alert is not None and not PROBLEMS & set(rule.when.outcome):
+        yield "alerts are of runs that failed or warned; leave this out"
 
 
 def _idle(rule: Rule, name: str, does: Does, place: Path, lines: Lines) -> Iterator[str]:
@@ -106,6 +161,7 @@ def _idle(rule: Rule, name: str, does: Does, place: Path, lines: Lines) -> Itera
 
 
 def _ended(outcome: RuleOutcome) -> str:
+    """The outcome as the end of a sentence: a run that ..."""
     return {"clean": "was clean", "cancelled": "was cancelled"}.get(outcome, outcome)
 
 
@@ -122,10 +178,28 @@ def unused(
     ]
 
 
+def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[str]:
+    """Triggers and kinds of nodes that dbt has never used: slips, or newer than this program."""
+    told: list[str] = []
+    for index, rule in rules.items():
+        place: Path = ("rules", index, "when")
+        kind = rule.when.nodes.kind if rule.when.nodes else None
+        for patterns, known, path in (
+            (rule.when.trigger, _TRIGGERS, (*place, "trigger")),
+            (kind, _KINDS, (*place, "nodes", "kind")),
+        ):
+            for position, pattern in enumerate(patterns.written if patterns else ()):
+                if not any(Patterns((pattern.removeprefix(NOT),)).match_any([w]) for w in known):
+                    word = pattern.removeprefix(NOT).removeprefix(NAME).casefold()
+                    hint = did_you_mean(word, known)
+                    told.append(_at(lines, (*path, position), f"dbt has no such word{hint}"))
+    return told
+
+
 def typos(
     rules: Sequence[Rule], overrides: Sequence[Override], lines: Lines, seen: Iterable[RunEvent]
 ) -> list[str]:
-    """Patterns that match nothing in the events seen lately, but almost do.
+    """Patterns that match nothing in the events seen lately, but almost do, in the file's order.
 
     A pattern of a project, environment or job that has had no event yet is no typo.
     """
@@ -149,25 +223,42 @@ def typos(
 def _almost(
     patterns: Patterns | None, known: set[tuple[str, str]], place: Path, key: str, lines: Lines
 ) -> Iterator[str]:
+    names = {name.casefold(): name for _, name in sorted(known) if name}
     for position, pattern in enumerate(patterns.written if patterns else ()):
         bare = pattern.removeprefix(NOT)
         if any(Patterns((bare,)).match(id=id_, name=name) for id_, name in known):
             continue
-        word = bare.removeprefix(NAME).casefold()
-        similar = {name.casefold(): name for _, name in known if name}
-        close = difflib.get_close_matches(word, similar, n=1, cutoff=SIMILAR)
-        if not close and "*" in word:
-            close = _begun(word.split("*")[0], similar)
-        if close:
-            hint = f"no {key} of the last events matches; did you mean `{similar[close[0]]}`?"
-            yield lines.at((*place, position), hint)
+        if meant := _meant(bare, names):
+            hint = f"no {key} of the last events matches; did you mean `{meant}`?"
+            yield _at(lines, (*place, position), hint)
 
 
-def _begun(word: str, names: Iterable[str]) -> list[str]:
-    """The name that begins almost as `word` does."""
-    starts = {name[: len(word)]: name for name in names}
-    found = difflib.get_close_matches(word, starts, n=1, cutoff=SIMILAR)
-    return [starts[found[0]]] if found and len(word) > 2 else []
+def _meant(pattern: str, names: Mapping[str, str]) -> str:
+    """The name that `pattern`, which matches none, may be a slip of; empty if there is none.
+
+    `names` are those known, by how they read without capital letters.
+    """
+    if is_id(pattern):
+        return f"{NAME}{pattern}" if pattern in names else ""
+    word = pattern.removeprefix(NAME).casefold()
+    if not is_glob(pattern):
+        return _closest(word, names)
+    begin, end = word.partition("*")[0], word.rpartition("*")[2]
+    begun = {name[: len(begin)]: meant for name, meant in names.items()}
+    ended = {name[-len(end) :]: meant for name, meant in names.items()}
+    return _closest(word, names) or _closest(begin, begun) or _closest(end, ended)
+
+
+def _closest(word: str, names: Mapping[str, str]) -> str:
+    """The name that `word` is almost the same as; two letters are almost the same as too many."""
+    close = difflib.get_close_matches(word, names, n=1, cutoff=SIMILAR) if len(word) > 2 else ()
+    return names[close[0]] if close else ""
+
+
+def _at(lines: Lines, path: Path, what: str) -> str:
+    """`what`, said of one of a list; of the whole, where it is written without a list."""
+    is_listed = path in lines.numbers or not isinstance(path[-1], int)
+    return lines.at(path if is_listed else path[:-1], what)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -5,10 +5,11 @@ bears: each is a Mistake that says file, line, key and what to do. No value is r
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -28,8 +29,10 @@ from subscriber.checks import did_you_mean
 from subscriber.destination import Destination
 from subscriber.durations import Duration
 from subscriber.owners import Owner
-from subscriber.rules import STRICT, Override, Rule, not_empty
+from subscriber.rules import STRICT, Override, Rule, checked_name, not_empty
 from subscriber.yaml_lines import Lines, Path
+
+M = TypeVar("M", bound=BaseModel)
 
 MAX_EVENT_AGE = timedelta(hours=24)
 
@@ -44,8 +47,11 @@ _WORDS = {
     "int_type": "write a whole number here",
     "int_parsing": "write a whole number here",
     "int_from_float": "write a whole number here",
+    "bool_type": "write true or false here",
+    "bool_parsing": "write true or false here",
 }
 
+_WORD = re.compile(r"[A-Za-z_]{1,30}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 
 
@@ -123,24 +129,52 @@ def read(content: Any, lines: Lines) -> Configuration:
     Raises Mistake with every mistake found, a line each, in the order of the file.
     """
     found, mistakes = _destinations(content, lines)
+    rules, overrides = _each(Rule, content, "rules"), _each(Override, content, "overrides")
+    owners = content.get("owners") if isinstance(content, dict) else None
+    mistakes += _owners(owners if isinstance(owners, dict) else {}, lines)
+    file: _File | None = None
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
-        raise _all([*_mistakes(error, _File, lines), *mistakes], lines) from None
-    accounts = file.dbt_cloud.accounts
-    mistakes += checks.mistakes(file.rules, file.overrides, found, accounts, lines)
-    if mistakes:
+        mistakes = [*_mistakes(error, _File, lines), *mistakes]
+    accounts = file.dbt_cloud.accounts if file else ()
+    mistakes += checks.mistakes(rules, overrides, found, accounts, lines)
+    if file is None or mistakes:
         raise _all(mistakes, lines)
+    unused = checks.unused(file.rules, file.overrides, found, lines)
     return Configuration(
         dbt_cloud=file.dbt_cloud,
         destinations=found,
         rules=file.rules,
-        warnings=tuple(checks.unused(file.rules, file.overrides, found, lines)),
+        warnings=(*unused, *checks.odd_words(rules, lines)),
         overrides=file.overrides,
         owners=file.owners,
         max_event_age=file.max_event_age,
         lines=lines,
     )
+
+
+def _each(model: type[M], content: Any, key: str) -> dict[int, M]:
+    """Those of the list at `key` that can be read, though others cannot, by their place."""
+    listed = content.get(key) if isinstance(content, dict) else None
+    found = {}
+    for index, item in enumerate(listed if isinstance(listed, list) else ()):
+        with suppress(ValidationError):
+            found[index] = model.model_validate(item)
+    return found
+
+
+def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in listed:
+        plain = name.strip().casefold()
+        if not plain:
+            yield lines.at(
+                ("owners", name), "an owner has no name; write that of dbt, or an e-mail"
+            )
+        elif plain in seen:
+            yield lines.at(("owners", name), "another owner has this name; capitals do not matter")
+        seen.add(plain)
 
 
 def _all(mistakes: Iterable[str], lines: Lines) -> Mistake:
@@ -158,6 +192,7 @@ def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], l
         if not isinstance(fields, dict):
             continue
         place: Path = ("destinations", name)
+        mistakes += [lines.at(place, why) for why in _unfit(name)]
         kind = fields.get("kind")
         if not isinstance(kind, str) or kind not in destinations.names():
             mistakes.append(
@@ -175,6 +210,20 @@ def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], l
     return found, mistakes
 
 
+def _unfit(name: str) -> Iterator[str]:
+    """Why a destination cannot have this name.
+
+    The ledger knows an action by a key in which it stands between slashes: if it had one itself,
+    two actions could have one key, and only one of them would ever be carried out.
+    """
+    try:
+        checked_name(name)
+    except ValueError as error:
+        yield str(error)
+    if "/" in name:
+        yield "a destination's name has no `/`; write another letter"
+
+
 def _mistakes(
     error: ValidationError, model: type[BaseModel], lines: Lines, place: Path = ()
 ) -> list[str]:
@@ -184,7 +233,7 @@ def _mistakes(
         key = str(where[-1]) if where else ""
         if found["type"] == "extra_forbidden":
             hint = did_you_mean(key, _known_keys(model, found["loc"][:-1]))
-            told.append(lines.at(where, f"unknown key{hint}"))
+            told.append(_at(where, f"unknown key{hint}", lines))
         elif found["type"] == "missing":
             told.append(lines.at(where[:-1], f"`{key}` is missing"))
         else:
@@ -192,9 +241,19 @@ def _mistakes(
     return told
 
 
+def _at(where: Path, what: str, lines: Lines) -> str:
+    """`what`, said of a key that nobody knows; unless it is a word, it may be a secret."""
+    if _WORD.fullmatch(str(where[-1])):
+        return lines.at(where, what)
+    hidden: Path = (*where[:-1], "(not shown)")
+    return Lines(lines.file, {hidden: lines.numbers.get(where, 1)}).at(hidden, what)
+
+
 def in_words(kind: str, said: str) -> str:
     """What a pydantic error of type `kind` says, as a person would; `said` is how pydantic does."""
-    own = said.removeprefix("Value error, ").replace("Input should be ", "write ")
+    own = said.removeprefix("Value error, ")
+    own = re.sub("^Input should be ((?:greater|less) than)", r"write a number \1", own)
+    own = own.replace("Input should be ", "write ")
     return _WORDS.get(kind, own)
 
 
@@ -202,17 +261,13 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
     """The keys that are known at `path` below `model`."""
     known: Any = model
     for key in path:
-        if isinstance(key, int):
-            continue
-        annotation = known.model_fields[key].annotation if key in known.model_fields else None
-        known = next(
-            (
-                part
-                for part in (annotation, *getattr(annotation, "__args__", ()))
-                if isinstance(part, type) and issubclass(part, BaseModel)
-            ),
-            None,
-        )
-        if known is None:
-            return []
-    return list(known.model_fields)
+        if isinstance(key, str) and known is not None and key in known.model_fields:
+            known = _model_in(known.model_fields[key].annotation)
+    return list(known.model_fields) if known is not None else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that `annotation` is, or has: a list of it, a mapping to it, it or nothing."""
+    parts = (annotation, *getattr(annotation, "__args__", ()))
+    models = (each for each in parts if isinstance(each, type) and issubclass(each, BaseModel))
+    return next(models, None)

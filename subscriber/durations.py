@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator
 
-_WRITTEN = re.compile(r"(\d{1,7})\s*([smhd])")
+_WRITTEN = re.compile(r"([0-9]{1,7})\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

@@ -1,13 +1,13 @@
 """Matching: which rules a run matches, with which of its nodes, and why the others do not. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.event import RunEvent
 from subscriber.configuration import Configuration
 from subscriber.destination import Does
 from subscriber.diagnosis import Diagnosis, diagnose
-from subscriber.rules import PROBLEMS, Rule, said
+from subscriber.rules import PROBLEMS, Rule, RuleOutcome, said
 from subscriber.run import Answer, Level, Outcome
 
 
@@ -17,7 +17,7 @@ class Verdict:
 
     `level` is that of the problem it is about; None if the run is no problem to this rule.
     `diagnosis` holds the nodes that the rule lets through, `then` the destinations it names after
-    overrides.
+    overrides; `left_out` says what an override has left of them, empty where none applies.
     """
 
     rule: Rule
@@ -25,6 +25,7 @@ class Verdict:
     miss: str = ""
     level: Level | None = None
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    left_out: str = ""
 
     @property
     def matches(self) -> bool:
@@ -46,48 +47,96 @@ def judged(
     verdicts = []
     for rule in rules:
         matched = words & set(rule.when.outcome)
-        if miss := _miss(rule, event, ended, trigger, matched):
+        if miss := _missed(rule, event, ended, trigger, matched):
             verdicts.append(Verdict(rule, miss=miss))
             continue
-        nodes = rule.when.nodes
         is_problem = bool(matched & PROBLEMS)
-        known = whole if is_problem else Diagnosis()
-        let_through = known.only(nodes.match) if nodes is not None else known
-        if nodes is not None and known.is_known and not let_through.is_known:
+        let_through = _let_through(rule, whole, level, answer) if is_problem else Diagnosis()
+        if let_through is None:
             verdicts.append(Verdict(rule, miss="none of the nodes it is about"))
             continue
-        then = destinations(configuration, event, rule)
+        then, left_out = _destinations(configuration, event, rule, is_problem=is_problem)
         verdicts.append(
-            Verdict(rule, then, level=level if is_problem else None, diagnosis=let_through)
+            Verdict(
+                rule,
+                then,
+                level=level if is_problem else None,
+                diagnosis=let_through,
+                left_out=left_out,
+            )
         )
     return verdicts
 
 
-def _miss(rule: Rule, event: RunEvent, ended: Outcome, trigger: str, matched: object) -> str:
+def _missed(
+    rule: Rule, event: RunEvent, ended: Outcome, trigger: str, matched: Collection[RuleOutcome]
+) -> str:
     if missed := rule.when.missed(event):
         return missed
     if not matched:
         if ended is Outcome.SUCCEEDED and {"warned", "clean"} & set(rule.when.outcome):
             return "it is not known, or not so, that the run warned or was clean"
-        return f"the run {ended}"
+        return f"the run {_ended(ended)}"
     if rule.when.missed_trigger(trigger):
         return f"another trigger ({trigger})"
     return ""
 
 
-def destinations(configuration: Configuration, event: RunEvent, rule: Rule) -> tuple[str, ...]:
-    """The destinations of `rule` for this event, those that an override puts in their place.
+def _ended(ended: Outcome) -> str:
+    match ended:
+        case Outcome.CANCELLED:
+            return "was cancelled"
+        case Outcome.UNKNOWN:
+            return "ended in a way that is not known"
+        case _:
+            return str(ended)
+
+
+def _let_through(rule: Rule, whole: Diagnosis, level: Level, answer: Answer) -> Diagnosis | None:
+    """What of the diagnosis the rule is about; None if it is certainly about nothing of it.
+
+    Where a run failed and it is not known at which nodes, it may be at those of the rule; so too
+    where a step failed that none of the known nodes explains.
+    """
+    nodes = rule.when.nodes
+    if nodes is None:
+        return whole
+    if not whole.is_known:
+        is_certain = level is Level.WARNING and answer.is_complete
+        return None if is_certain else whole
+    found = whole.only(nodes.match)
+    if found.is_known:
+        return found
+    if level is Level.FAILURE and whole.text:
+        return Diagnosis(text=whole.text, notes=whole.notes)
+    return None
+
+
+def _destinations(
+    configuration: Configuration, event: RunEvent, rule: Rule, *, is_problem: bool
+) -> tuple[tuple[str, ...], str]:
+    """The destinations of `rule` for this event, each once, and what an override leaves of them.
 
     What tells people is replaced by what tells people, what refreshes by what refreshes.
     """
-    instead = next(
-        (each.then for each in configuration.overrides if each.matches(event)),
-        None,
+    override = next((each for each in configuration.overrides if each.matches(event)), None)
+    if override is None:
+        return tuple(dict.fromkeys(rule.then)), ""
+    # who opens and closes alerts can do nothing with what is only told
+    is_alerted = is_problem and rule.alert is not None
+    asked = {_refreshes(configuration, name) for name in rule.then}
+    then = tuple(
+        name
+        for name in dict.fromkeys(override.then)
+        if _refreshes(configuration, name) in asked
+        and (is_alerted or configuration.destinations[name].does is not Does.ALERT)
     )
-    if instead is None:
-        return rule.then
-    wanted = {_refreshes(configuration, name) for name in rule.then}
-    return tuple(name for name in instead if _refreshes(configuration, name) in wanted)
+    served = {_refreshes(configuration, name) for name in then}
+    lost = [
+        "that refreshes" if refreshes else "that can be told of it"
+        for refreshes in sorted(asked - served)
+    ]
+    return then, f"its override has no destination {' nor one '.join(lost)}" if lost else ""
 
 
 def _refreshes(configuration: Configuration, name: str) -> bool:
@@ -95,5 +144,9 @@ def _refreshes(configuration: Configuration, name: str) -> bool:
 
 
 def said_by(verdicts: Sequence[Verdict]) -> Mapping[str, str]:
-    """For each rule, for people: that it matched, or why it did not."""
-    return {each.rule.name: each.miss or "matched" for each in verdicts}
+    """For each rule, for people: that it matched, or why it did not or does nothing."""
+    return {each.rule.name: each.miss or _matched(each) for each in verdicts}
+
+
+def _matched(verdict: Verdict) -> str:
+    return f"matched, but {verdict.left_out}" if verdict.left_out else "matched"

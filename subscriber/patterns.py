@@ -9,6 +9,7 @@ from pydantic import PlainValidator
 
 NAME = "name:"
 NOT = "!"
+_GLOB = "*?["
 
 
 @dataclass(frozen=True)
@@ -32,39 +33,89 @@ class Patterns:
 
     @property
     def matches_nothing(self) -> bool:
-        """Whether what is asked for is left out as well."""
-        unwanted = {pattern.casefold() for pattern in self.unwanted}
-        wanted = [pattern.casefold() for pattern in self.wanted]
-        return "*" in unwanted or (bool(wanted) and unwanted.issuperset(wanted))
+        """Whether all that is asked for is certainly left out as well."""
+        wanted, unwanted = self.wanted, self.unwanted
+        return "*" in unwanted or (
+            bool(wanted) and all(any(_covers(out, each) for out in unwanted) for each in wanted)
+        )
 
     def match(self, *, id: str = "", name: str = "") -> bool:  # noqa: A002 - the word for it
-        """Whether any pattern matches, and none that begins with `!`.
+        """Whether it is certain that a pattern matches, and none that begins with `!`.
 
-        With only `!` patterns everything else matches, and so does what has no name at all.
+        With only `!` patterns everything else matches. An id or a name that is empty is not known.
         """
-        wanted, unwanted = self.wanted, self.unwanted
-        return (not wanted or _any(wanted, id, name)) and not _any(unwanted, id, name)
+        return self._answer(id, name) is True
+
+    def may_match(self, *, id: str = "", name: str = "") -> bool:  # noqa: A002 - the word for it
+        """The same, but also where an id or a name that would tell is not known."""
+        return self._answer(id, name) is not False
 
     def match_any(self, names: Iterable[str]) -> bool:
         """The same for what has several names (tags) or none, where digits are a name too."""
         names = tuple(names)
         wanted, unwanted = self.wanted, self.unwanted
-        return (not wanted or any(_any(wanted, name, name) for name in names)) and not any(
-            _any(unwanted, name, name) for name in names
-        )
+        return (not wanted or _any_named(wanted, names)) and not _any_named(unwanted, names)
+
+    def _answer(self, id_: str, name: str) -> bool | None:
+        wanted, unwanted = self.wanted, self.unwanted
+        is_wanted = _any(wanted, id_, name) if wanted else True
+        is_unwanted = _any(unwanted, id_, name)
+        if is_wanted is False or is_unwanted:
+            return False
+        return None if is_wanted is None or is_unwanted is None else True
 
 
-def _any(patterns: Iterable[str], id_: str, name: str) -> bool:
-    return any(_matches(pattern, id_, name.casefold()) for pattern in patterns)
+def _any(patterns: Iterable[str], id_: str, name: str) -> bool | None:
+    """Whether any of them matches; None if that takes an id or a name that is not known."""
+    answers = [_matches(pattern, id_, name.casefold()) for pattern in patterns]
+    if True in answers:
+        return True
+    return None if None in answers else False
 
 
-def _matches(pattern: str, id_: str, name: str) -> bool:
-    if pattern.isascii() and pattern.isdigit():
-        return pattern == id_
+def _any_named(patterns: Iterable[str], names: Iterable[str]) -> bool:
+    names = tuple(names)
+    return any(
+        name != "" and _matches(pattern, name, name.casefold()) is True
+        for pattern in patterns
+        for name in names
+    )
+
+
+def _matches(pattern: str, id_: str, name: str) -> bool | None:
+    """Whether one pattern matches; `name` has no capital letters."""
+    if is_id(pattern):
+        return pattern == id_ if id_ else None
+    if pattern == "*":
+        return True
+    if not name:
+        return None
     if pattern.startswith(NAME):
         return pattern.removeprefix(NAME).casefold() == name
     # a name that has brackets matches itself too
     return pattern.casefold() == name or fnmatchcase(name, pattern.casefold())
+
+
+def is_id(pattern: str) -> bool:
+    return pattern.isascii() and pattern.isdigit()
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether it may mean other names than the one it looks like."""
+    return not pattern.startswith(NAME) and any(letter in pattern for letter in _GLOB)
+
+
+def _covers(pattern: str, other: str) -> bool:
+    """Whether `pattern` certainly matches all that `other` does."""
+    if pattern.casefold() == other.casefold() or pattern == "*":
+        return True
+    if is_id(other):
+        return False
+    if not is_glob(other):
+        return _matches(pattern, "", other.removeprefix(NAME).casefold()) is True
+    # what stars match, they match in another glob too; brackets and question marks need not
+    is_simple = not pattern.startswith(NAME) and not any(letter in pattern for letter in "?[")
+    return is_simple and "[" not in other and fnmatchcase(other.casefold(), pattern.casefold())
 
 
 def parse(value: Any) -> Patterns:
@@ -78,12 +129,19 @@ def parse(value: Any) -> Patterns:
 
 
 def _pattern(value: Any) -> str:
+    """One pattern as it is kept: no white space around its parts, `name:` in small letters."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("write a name, an id or a glob, or a list of those")
-    pattern = str(value).strip()
-    if not pattern.removeprefix(NOT).removeprefix(NAME):
+    bare = str(value).strip()
+    no = NOT if bare.startswith(NOT) else ""
+    bare = bare.removeprefix(NOT).strip()
+    if no and bare.startswith(NOT):
+        raise ValueError("write one `!`; a name that begins with it is written `name:!...`")
+    named = NAME if bare.casefold().startswith(NAME) else ""
+    bare = bare[len(named) :].strip()
+    if not bare:
         raise ValueError("this is empty; write a name, an id or a glob")
-    return pattern
+    return f"{no}{named}{bare}"
 
 
 PatternsField = Annotated[Patterns, PlainValidator(parse)]

@@ -15,6 +15,7 @@ from subscriber.decisions import Decisions, event_key
 from subscriber.deliveries import Deliveries
 from subscriber.ledger.contract import Kind, Ledger, Work
 from subscriber.push import Delivered
+from subscriber.spelling import Spelling
 from subscriber.waking import Waking
 
 TICK_PAGE = 50  # pieces of work taken up at a time: each may hold almost a megabyte
@@ -32,6 +33,7 @@ class Processor:
     dead_letters: DeadLetters
     clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
+    spelling: Spelling | None = None
 
     def take(self, delivered: Delivered) -> None:
         """Return once Pub/Sub may forget the message.
@@ -41,6 +43,8 @@ class Processor:
         """
         if delivered.attributes.get("content") == Content.TICK:
             self.tick()
+            if self.spelling is not None:
+                self.spelling.check()
             return
         now = self.clock()
         try:

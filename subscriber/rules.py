@@ -4,17 +4,26 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from shared.event import RunEvent
 from subscriber.durations import Duration
-from subscriber.patterns import Patterns, PatternsField
+from subscriber.patterns import NOT, Patterns, PatternsField, is_id
 from subscriber.run import Outcome, Result
 
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 REMIND_LEAST, REMIND_MOST = timedelta(minutes=10), timedelta(days=28)
 RUNS_LIMIT = 1_000
+NAME_LIMIT = 100  # characters of a name that is ours: of a rule, of a destination
 MINUTES_LIMIT = 7 * 24 * 60
 
 RuleOutcome = Literal["failed", "succeeded", "warned", "clean", "started", "cancelled"]
@@ -39,6 +48,23 @@ def _is_written(value: Any) -> Any:
     return value
 
 
+def _has_a_value(value: Any) -> Any:
+    if value is None:
+        raise ValueError("this is empty; write a value, or leave the key out")
+    return value
+
+
+def checked_name(value: str) -> str:
+    """`value`, a name that the ledger, lines of the log and mistakes can show; else ValueError."""
+    if not value.strip():
+        raise ValueError("this is empty")
+    if len(value) > NAME_LIMIT:
+        raise ValueError(f"this name is too long; write at most {NAME_LIMIT} characters")
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("write this name on one line, without white space around it")
+    return value
+
+
 class Nodes(BaseModel):
     """Which nodes of a run a rule is about; what is left out matches every node."""
 
@@ -60,14 +86,18 @@ class Nodes(BaseModel):
         return self
 
     def match(self, node: Result) -> bool:
-        """Whether everything matches; what could not be looked up of a node matches as well."""
+        """Whether everything matches; what could not be looked up of a node matches as well.
+
+        So that a failure is told to one team too many rather than to nobody. Every node has a
+        path: where there is none, it is not known.
+        """
         owners = [owner for owner in (node.owner, node.owner_email) if owner]
         known = (_any(self.kind, [node.kind]), _any(self.name, [node.name, node.unique_id]))
         looked_up = (
             _any(self.tag, node.tags),
             _any(self.group, [node.group] if node.group else []),
             _any(self.owner, owners),
-            _any(self.path, [node.path] if node.path else []),
+            not node.path or _any(self.path, [node.path]),
         )
         return all(known) and (not node.is_described or all(looked_up))
 
@@ -103,38 +133,43 @@ class When(BaseModel):
     @field_validator("account")
     @classmethod
     def _is_an_id(cls, value: Patterns | None) -> Patterns | None:
-        if value is not None and not all(
-            each.removeprefix("!").isdigit() for each in value.written
-        ):
+        if value is not None and not all(is_id(each.removeprefix(NOT)) for each in value.written):
             raise ValueError("an account has no name in an event; write its id")
         return value
 
     def missed(self, event: RunEvent) -> str:
-        """What the event itself tells that does not match, outcome aside; empty if all does."""
-        fits = {
-            "account": _fits(self.account, event.account_id),
-            "project": _fits(self.project, event.project_id, event.project_name),
-            "environment": _fits(self.environment, event.environment_id, event.environment_name),
-            "job": _fits(self.job, event.job_id, event.job_name),
-            # last: whoever asks whether all but the event fits, hears of it only then
-            "event": self.event is None or event.type.removeprefix("job.run.") in self.event,
-        }
-        return next((f"another {key}" for key, does in fits.items() if not does), "")
+        """What the event itself tells that does not match, outcome aside; empty if all does.
+
+        A name or an id that the event does not tell matches: it may be the one that is meant.
+        """
+        return self._missed_job(event) or ("" if self._is_told_by(event) else "another event")
 
     def covers(self, event: RunEvent) -> bool:
         """Whether runs of this job are its concern, whatever their end and whichever event."""
-        return self.missed(event) in ("", "another event")
+        return not self._missed_job(event)
 
     def could_match(self, event: RunEvent, ended: Outcome) -> bool:
         """Whether everything matches that is known before dbt Cloud is asked."""
         return bool(set(self.outcome) & POSSIBLE[ended]) and not self.missed(event)
 
     def missed_trigger(self, trigger: str) -> bool:
-        """Whether `trigger` does not match. Empty, it is not known: then all do.
+        """Whether `trigger` does not match; empty, it is not known, and then every rule does.
 
         dbt Cloud's APIs tell the trigger, and an alert goes out though they are down.
         """
-        return self.trigger is not None and bool(trigger) and not self.trigger.match(name=trigger)
+        return self.trigger is not None and bool(trigger) and not self.trigger.match_any([trigger])
+
+    def _missed_job(self, event: RunEvent) -> str:
+        fits = {
+            "account": _fits(self.account, event.account_id),
+            "project": _fits(self.project, event.project_id, event.project_name),
+            "environment": _fits(self.environment, event.environment_id, event.environment_name),
+            "job": _fits(self.job, event.job_id, event.job_name),
+        }
+        return next((f"another {key}" for key, does in fits.items() if not does), "")
+
+    def _is_told_by(self, event: RunEvent) -> bool:
+        return self.event is None or event.type.removeprefix("job.run.") in self.event
 
 
 def said(ended: Outcome, *, warned: bool | None) -> frozenset[RuleOutcome]:
@@ -159,7 +194,7 @@ POSSIBLE = {ended: said(ended, warned=True) | said(ended, warned=False) for ende
 
 
 def _fits(patterns: Patterns | None, id_: str, name: str = "") -> bool:
-    return patterns is None or patterns.match(id=id_, name=name)
+    return patterns is None or patterns.may_match(id=id_, name=name)
 
 
 class After(BaseModel):
@@ -169,6 +204,8 @@ class After(BaseModel):
 
     runs: int = Field(1, ge=1, le=RUNS_LIMIT, description="so many runs with the problem in a row")
     minutes: int = Field(0, ge=0, le=MINUTES_LIMIT, description="so long since the first of them")
+
+    _written = field_validator("*", mode="before")(_has_a_value)
 
 
 class Alert(BaseModel):
@@ -180,6 +217,8 @@ class Alert(BaseModel):
     after: After = After()
     remind: Duration | None = Field(None, description="say again after so long that it is open")
     auto_close: bool = Field(default=True, description="whether a recovery closes the alert")
+
+    _written = field_validator("*", mode="before")(_has_a_value)
 
     @field_validator("remind")
     @classmethod
@@ -207,7 +246,7 @@ def _alert(value: Any) -> Any:
 class Rule(BaseModel):
     model_config = STRICT
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, AfterValidator(checked_name)]
     when: When
     alert: Annotated[Alert | None, BeforeValidator(_alert)] = Alert()
     then: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
@@ -226,4 +265,5 @@ class Override(BaseModel):
     )
 
     def matches(self, event: RunEvent) -> bool:
+        """Whether the event is certainly of such an environment; else rules stay as they are."""
         return self.environment.match(id=event.environment_id, name=event.environment_name)

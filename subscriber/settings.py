@@ -104,11 +104,20 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 def references(found: Configuration) -> list[SecretRef]:
-    """Every secret that a configuration refers to."""
+    """Every secret that a configuration refers to, former ones and those of owners too."""
     token = secret_refs.parse(found.dbt_cloud.token.get_secret_value())
-    return [token] + [
-        ref for each in found.destinations.values() for ref in each.secret_refs().values()
+    of_destinations = [
+        each
+        for destination in found.destinations.values()
+        for name, ref in destination.secret_refs().items()
+        for each in (ref, *destination.former_refs(name))
     ]
+    of_owners = [
+        secret_refs.parse(owner.pagerduty.get_secret_value())
+        for owner in found.owners.values()
+        if owner.pagerduty is not None
+    ]
+    return [token, *of_destinations, *of_owners]
 
 
 def _configuration(environ: Mapping[str, str]) -> Configuration:

@@ -1,6 +1,6 @@
 """Wanted: the alerts that rules want of a run, put together by destination and subject. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.event import RunEvent
@@ -39,9 +39,18 @@ class Wanted:
             alert=self.alert,
             level=self.level,
             warnings=self.warnings or other.warnings,
-            diagnosis=self.diagnosis.joined(other.diagnosis),
+            diagnosis=_together(self.diagnosis, other.diagnosis),
             by_nodes=self.by_nodes and other.by_nodes,
         )
+
+
+def _together(one: Diagnosis, other: Diagnosis) -> Diagnosis:
+    """Two parts of one diagnosis; the larger as it is, with what belongs to no node, if it is all.
+
+    It may be the whole, whose log and skipped nodes a union of causes would not have.
+    """
+    smaller, larger = sorted((one, other), key=lambda each: (len(each.nodes), len(each.text)))
+    return larger if smaller.nodes.keys() <= larger.nodes.keys() else one.joined(other)
 
 
 def wanted(
@@ -67,31 +76,59 @@ def wanted(
 def _subjects(
     event: RunEvent, verdict: Verdict, level: Level, alert: Alert, state: State, destination: str
 ) -> Iterator[tuple[str, Wanted]]:
-    """What a rule alerts of at a destination: the job, each node, or the run."""
-    run_id = int(event.run_id)
-    # a newer run, whose event came first, has proven these good
-    diagnosis = verdict.diagnosis.only(lambda node: state.fixed.get(node.unique_id, 0) <= run_id)
-    is_known = verdict.diagnosis.is_known
-    if is_known and not diagnosis.is_known:
-        return
-    rule = verdict.rule
-    warnings = "warned" in rule.when.outcome
+    """What a rule alerts of at a destination: the job, each node, or the run.
 
-    def whole(*, by_nodes: bool) -> Wanted:
+    Where there would be too many alerts of nodes or of runs, it is the job's.
+    """
+    rule, whole = verdict.rule, verdict.diagnosis
+    job = job_subject(event.job_id)
+
+    def of(diagnosis: Diagnosis, *, by_nodes: bool = False) -> Wanted:
+        warnings = "warned" in rule.when.outcome
         return Wanted((rule.name,), alert, level, warnings, diagnosis, by_nodes)
 
     if alert.per == "run":
         subject = run_subject(event.run_id)
-        if (destination, subject) in state.episodes or _runs(state, destination) < RUN_EPISODES:
-            yield subject, whole(by_nodes=False)
-    elif alert.per == "node" and is_known and _has_room(state, destination, diagnosis):
-        for cause in diagnosis.causes:
-            only = diagnosis.only(lambda node, wanted=cause.result: node is wanted)  # type: ignore[misc]
-            node = Wanted((rule.name,), alert, level, warnings, only, by_nodes=True)
-            yield node_subject(cause.result.unique_id), node
+        has_room = (destination, subject) in state.episodes or _runs(state, destination) < (
+            RUN_EPISODES
+        )
+        yield subject if has_room else job, of(whole)
+    elif not whole.is_known or (alert.per == "job" and rule.when.nodes is None):
+        yield job, of(whole)
     else:
-        by_nodes = is_known and (alert.per == "node" or rule.when.nodes is not None)
-        yield job_subject(event.job_id), whole(by_nodes=by_nodes)
+        diagnosis = _not_fixed(whole, state, int(event.run_id))
+        alone = _alone(diagnosis, state, destination, job) if alert.per == "node" else set()
+        for node in sorted(alone):
+            yield node_subject(node), of(_only(diagnosis, {node}), by_nodes=True)
+        rest = _only(diagnosis, diagnosis.nodes.keys() - alone)
+        if rest.is_known:
+            yield job, of(rest, by_nodes=True)
+
+
+def _not_fixed(diagnosis: Diagnosis, state: State, run_id: int) -> Diagnosis:
+    """Without the nodes that a newer run, whose event came first, has proven good."""
+    fixed = {node for node in diagnosis.nodes if state.fixed.get(node, 0) > run_id}
+    return _only(diagnosis, diagnosis.nodes.keys() - fixed)
+
+
+def _only(diagnosis: Diagnosis, nodes: Collection[str]) -> Diagnosis:
+    """`diagnosis` with these nodes; itself, with all that belongs to no node, if that is all."""
+    if len(nodes) == len(diagnosis.nodes):
+        return diagnosis
+    return diagnosis.only(lambda node: node.unique_id in nodes)
+
+
+def _alone(diagnosis: Diagnosis, state: State, destination: str, job: str) -> set[str]:
+    """The nodes that have an alert of their own; those in the job's stay there until it ends."""
+    alone = {
+        node for node in diagnosis.nodes if (destination, node_subject(node)) in state.episodes
+    }
+    together = state.episodes.get((destination, job))
+    kept = together.nodes.keys() if together is not None and together.by_nodes else set()
+    new = diagnosis.nodes.keys() - alone - kept
+    known = sum(episode.by_nodes for episode in state.episodes.values())
+    has_room = len(new) <= NODE_EPISODES and known + len(new) <= EPISODES_LIMIT
+    return alone | new if has_room else alone
 
 
 def _runs(state: State, destination: str) -> int:
@@ -99,10 +136,3 @@ def _runs(state: State, destination: str) -> int:
         name == destination and subject.startswith(run_subject(""))
         for name, subject in state.episodes
     )
-
-
-def _has_room(state: State, destination: str, diagnosis: Diagnosis) -> bool:
-    slots = ((destination, node_subject(node)) for node in diagnosis.nodes)
-    new = sum(slot not in state.episodes for slot in slots)
-    known = sum(episode.by_nodes for episode in state.episodes.values())
-    return new <= NODE_EPISODES and known + new <= EPISODES_LIMIT

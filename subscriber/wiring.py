@@ -24,6 +24,7 @@ from subscriber.process import Processor
 from subscriber.push_auth import Certificates, Off, Platform, PushAuth, Verify
 from subscriber.secrets import Secrets
 from subscriber.settings import LedgerSettings, PushSettings, Settings
+from subscriber.spelling import Spelling
 from subscriber.waking import Waking
 
 _building = threading.Lock()
@@ -91,6 +92,7 @@ def _processor(chosen: Settings) -> Processor:
         ),
         dead_letters=dead_letters,
         clock=clock,
+        spelling=Spelling(chosen.configuration, ledger, clock),
     )
 
 
