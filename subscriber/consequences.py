@@ -18,6 +18,7 @@ from subscriber.episodes import (
     decide,
     episode_key,
     job_subject,
+    passes,
     wakes_at,
 )
 from subscriber.evidence import Evidence
@@ -30,6 +31,7 @@ from subscriber.telling import Telling
 from subscriber.timers import Timer
 from subscriber.wanted import Wanted, wanted
 
+TOO_LATE = "too late: a newer run of the job exists"
 LATE_DIGEST = timedelta(minutes=5)  # from the first late event to the line that tells of all
 
 
@@ -128,6 +130,9 @@ def _alerts(look: Look, state: State, verdicts: Sequence[Verdict]) -> Iterator[_
         key = _key(look.event, slot, episode) if episode else ""
         silence = silencing(look.silences, look.event, slot[0], nodes, key, look.now)
         seen = _seen(look, state, evidence, episode, want, silence)
+        if want and look.is_late:
+            yield _late_alert(look, slot, episode, want, seen, silence)
+            continue
         decided = decide(episode, seen)
         if want or decided.episode is not episode:
             yield _alert(look, slot, episode, want, decided, silence)
@@ -146,9 +151,9 @@ def _seen(
     nodes = episode.nodes if episode else {}
     is_well = evidence.is_well(warnings=warnings)
     by_nodes = episode.by_nodes if episode else bool(want and want.by_nodes)
-    if want and not look.is_late:
+    if want:
         says = Says.PROBLEM
-    elif not want and evidence.is_of_an_end and (is_well or by_nodes):
+    elif evidence.is_of_an_end and (is_well or by_nodes):
         says = Says.GOOD
     else:
         says = Says.NOTHING
@@ -182,13 +187,7 @@ def _alert(
     telling = Telling(look.configuration, look.event, look.outcome, look.answer, look.now)
     after, verb = decided.episode, decided.verb or decided.held
     reason = decided.reason + (_by(want.rules) if want else "")
-    if want and look.is_late:
-        reason = "too late: a newer run of the job exists" + _by(want.rules)
     found = _FoundAlert(_place(look.event, slot), reason, slot=slot, episode=after)
-    if want and look.is_late:
-        return replace(
-            found, line=_late(look, slot[0], telling.problem(want.diagnosis, want.level).headline)
-        )
     if after is None:
         return _over(look, slot, before, decided, telling, silence, found) if before else found
     action: Action | None = None
@@ -200,10 +199,36 @@ def _alert(
             else telling.of_recovery(slot, told, verb, replace(decided, episode=told))
         )
     if decided.verb is None or action is None:
-        return replace(found, timer=_timer(look, slot, after, action, silence))
+        timer = _timer(look, slot, after, action, silence)
+        return replace(found, episode=_looked_at(after, timer), timer=timer)
     after = replace(after, latest_action=action.key)
     timer = _timer(look, slot, after, None, silence)
-    return replace(found, episode=after, action=action, timer=timer)
+    return replace(found, episode=_looked_at(after, timer), action=action, timer=timer)
+
+
+def _late_alert(
+    look: Look,
+    slot: Slot,
+    episode: Episode | None,
+    want: Wanted,
+    seen: Seen,
+    silence: Silence | None,
+) -> _FoundAlert:
+    """A line, if this problem would have been told had it come in time; the episode stays."""
+    in_time = decide(episode, replace(seen, silenced=""))
+    line = None
+    reason = in_time.reason
+    if in_time.verb is not None:
+        telling = Telling(look.configuration, look.event, look.outcome, look.answer, look.now)
+        headline = telling.problem(want.diagnosis, want.level).headline
+        line, reason = _late(look, slot[0], silence, headline), TOO_LATE
+    place = _place(look.event, slot)
+    return _FoundAlert(place, reason + _by(want.rules), line=line, slot=slot, episode=episode)
+
+
+def _looked_at(episode: Episode, timer: Timer | None) -> Episode:
+    """`episode`, at which `timer` looks from now on; without one it stays with what it has."""
+    return replace(episode, timer=timer.key) if timer else episode
 
 
 def _over(
@@ -225,11 +250,15 @@ def _over(
 def _timer(
     look: Look, slot: Slot, episode: Episode, action: Action | None, silence: Silence | None
 ) -> Timer | None:
-    """When to look at the episode again; None if only another run can change it."""
+    """When to look at the episode again; None if what looks at it already is still right, or only
+    another run can change it.
+    """
+    is_held = not episode.is_open or episode.is_behind
+    if is_held and action is None:
+        return None
     at = wakes_at(episode)
-    if action is not None and silence is not None:
-        recheck = min(silence.ends_at, look.now + RECHECK)
-        at = recheck if at is None or at <= look.now else at
+    if is_held and silence is not None and (episode.is_open or at is None or at <= look.now):
+        at = min(silence.ends_at, look.now + RECHECK)
     if at is None:
         return None
     subjects = (job_key(look.event), environment_key(look.event))
@@ -257,8 +286,7 @@ def _tellings(look: Look, verdicts: Sequence[Verdict]) -> Iterator[_Found]:
         silence = silencing(look.silences, look.event, name, nodes, "", look.now)
         rules = _by([verdict.rule.name for verdict in asking])
         if look.is_late:
-            reason = "too late: a newer run of the job exists"
-            yield _Found(name, reason + rules, line=_late(look, name, told.headline))
+            yield _Found(name, TOO_LATE + rules, line=_late(look, name, silence, told.headline))
         elif silence is not None:
             line = _while_silenced(look, name, silence, told.headline)
             yield _Found(name, f"silenced: {silence.said()}{rules}", line=line)
@@ -276,18 +304,21 @@ def _refreshes(look: Look, verdicts: Sequence[Verdict]) -> Iterator[_Found]:
     telling = Telling(look.configuration, look.event, look.outcome, look.answer, look.now)
     for name, rules in sorted(asked.items()):
         if look.is_late:
-            yield _Found(name, "too late: a newer run of the job exists" + _by(rules))
+            yield _Found(name, TOO_LATE + _by(rules))
         else:
             action = telling.once(name, Verb.REFRESH, telling.end())
             yield _Found(name, "the run succeeded" + _by(rules), action)
 
 
-def _late(look: Look, destination: str, headline: str) -> Line:
+def _late(look: Look, destination: str, silence: Silence | None, headline: str) -> Line:
+    text = f"run {look.event.run_id}: {headline}"
+    if silence is not None:
+        return _while_silenced(look, destination, silence, text)
     return Line(
         key=f"{look.event.account_id}/digest/late/{destination}",
         destination=destination,
         title="Events that came too late to be told one by one",
-        text=f"run {look.event.run_id}: {headline}",
+        text=text,
         due_at=look.now + LATE_DIGEST,
     )
 
@@ -295,20 +326,27 @@ def _late(look: Look, destination: str, headline: str) -> Line:
 def _held_back(
     look: Look, slot: Slot, episode: Episode, telling: Telling, silence: Silence | None
 ) -> Line | None:
-    """The line for a problem that came and went under a silence; else nobody was to be told."""
-    if silence is None or episode.is_open or episode.runs < episode.alert.after.runs:
+    """The line for a problem of which only a silence kept people from hearing; else None."""
+    if episode.is_open:
         return None
+    would_be_told = silence is not None and passes(episode, look.now, "").verb is not None
+    if not (episode.is_behind or would_be_told):
+        return None
+    bad = "1 bad run" if episode.runs == 1 else f"{episode.runs} bad runs"
     recovered = message.recovered(look.event, telling.link, episode, slot[1], "").headline
-    return _while_silenced(look, slot[0], silence, f"{recovered} after {episode.runs} bad runs")
+    return _while_silenced(look, slot[0], silence, f"{recovered} after {bad}")
 
 
-def _while_silenced(look: Look, destination: str, silence: Silence, text: str) -> Line:
+def _while_silenced(look: Look, destination: str, silence: Silence | None, text: str) -> Line:
+    """Without a silence, it has just ended: the line is told as soon as a tick comes."""
+    id_ = silence.id if silence else ""
     return Line(
-        key=f"{look.event.account_id}/digest/silence/{silence.id}/{destination}",
+        key=f"{look.event.account_id}/digest/silence/{id_}/{destination}",
         destination=destination,
-        title=f"While silenced {silence.said()}",
+        title=f"While silenced {silence.said()}" if silence else "While it was silenced",
         text=text,
-        due_at=silence.ends_at,
+        due_at=silence.ends_at if silence else look.now,
+        silence=id_,
     )
 
 

@@ -68,6 +68,10 @@ class Episode:
     """The run that was told once more when it was better known."""
     is_behind: bool = False
     """Whether a silence holds back what has changed since it was told last."""
+    told_nodes: Mapping[str, Bad] = field(default_factory=dict)
+    """Its nodes as they were told last; only while it is open and behind."""
+    timer: str = ""
+    """Key of the timer that looks at it; every other one has been overtaken."""
 
     @property
     def is_open(self) -> bool:
@@ -171,12 +175,16 @@ def _problem(episode: Episode | None, seen: Seen) -> Decided:
     before = episode or Episode(seen.at, 0, seen.level, seen.alert, seen.by_nodes)
     after = _with(before, seen, is_again=is_again)
     if not after.is_open:
+        if is_again and seen.nodes is None and before.nodes:
+            return Decided(after, None, "held; its nodes were known before")
         return _open_or_hold(after, seen.at, seen.silenced)
-    change = _change(before, after)
-    if change.is_other and not (is_again and before.refined_run == seen.run_id):
+    change = _change(_told_last(before), after)
+    if (change.is_other or before.is_behind) and not (
+        is_again and before.refined_run == seen.run_id
+    ):
         if is_again:
             after = replace(after, refined_run=seen.run_id)
-        return _updated(after, seen, change, "the problem is another one")
+        return _updated(before, after, seen, change, "the problem is another one")
     if not is_again and not seen.silenced and _is_to_remind(after, seen.at):
         return Decided(_told(after, seen.at), Verb.REMIND, "it is still open", change)
     return Decided(after, None, "the alert is open already")
@@ -191,7 +199,8 @@ def _recovery(episode: Episode, seen: Seen) -> Decided:
         if after.nodes or (after.more_nodes and not seen.is_good_run):
             if not after.is_open:
                 return Decided(after, None, "some of its nodes recovered before it was told")
-            return _updated(after, seen, change, "some of its nodes recovered")
+            change = _change(_told_last(episode), after)
+            return _updated(episode, after, seen, change, "some of its nodes recovered")
     elif not seen.is_good_run:
         return Decided(episode, None, "no proof that the job is well")
     elif seen.run_id <= episode.latest_run:
@@ -211,16 +220,17 @@ def _open_or_hold(episode: Episode, now: datetime, silenced: str) -> Decided:
         reason = f"held until {until.isoformat(timespec='seconds')}"
         return Decided(episode, None, reason, held=Verb.OPEN)
     if silenced:
-        return Decided(episode, None, f"silenced: {silenced}", held=Verb.OPEN)
+        behind = replace(episode, is_behind=True)
+        return Decided(behind, None, f"silenced: {silenced}", held=Verb.OPEN)
     opened = replace(_told(episode, now), opening_run=str(episode.latest_run))
     return Decided(opened, Verb.OPEN, "the problem is new")
 
 
-def _updated(episode: Episode, seen: Seen, change: Change, reason: str) -> Decided:
+def _updated(before: Episode, after: Episode, seen: Seen, change: Change, reason: str) -> Decided:
     if seen.silenced:
-        behind = replace(episode, is_behind=True)
+        behind = replace(after, is_behind=True, told_nodes=_told_last(before).nodes)
         return Decided(behind, None, f"silenced: {seen.silenced}", change, held=Verb.UPDATE)
-    return Decided(_told(episode, seen.at), Verb.UPDATE, reason, change)
+    return Decided(_told(after, seen.at), Verb.UPDATE, reason, change)
 
 
 def _with(episode: Episode, seen: Seen, *, is_again: bool) -> Episode:
@@ -249,8 +259,15 @@ def _left(episode: Episode, seen: Seen) -> Mapping[str, Bad]:
     }
 
 
+def _told_last(episode: Episode) -> Episode:
+    """An open episode with the nodes that were told last."""
+    return replace(episode, nodes=episode.told_nodes) if episode.is_behind else episode
+
+
 def _change(before: Episode, after: Episode) -> Change:
     new = tuple(node for node in after.nodes if node not in before.nodes)
+    # so many had the problem before, though nobody knows any more which they were
+    new = new[max(before.more_nodes - after.more_nodes, 0) :]
     still = tuple(node for node in before.nodes if node in after.nodes)
     fixed = tuple(node for node in before.nodes if node not in after.nodes)
     errs_otherwise = any(before.nodes[node].error != after.nodes[node].error for node in still)
@@ -259,7 +276,9 @@ def _change(before: Episode, after: Episode) -> Change:
 
 
 def _told(episode: Episode, now: datetime) -> Episode:
-    return replace(episode, told_at=now, tellings=episode.tellings + 1, is_behind=False)
+    return replace(
+        episode, told_at=now, tellings=episode.tellings + 1, is_behind=False, told_nodes={}
+    )
 
 
 def _held_until(episode: Episode) -> datetime:

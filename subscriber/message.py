@@ -122,6 +122,34 @@ def recovered(event: RunEvent, link: str, episode: Episode, subject: str, reason
     )
 
 
+def of_nodes_left(told: Message, episode: Episode) -> Message:
+    """`told`, which was held back, without the nodes that have recovered meanwhile. Pure."""
+    if episode.more_nodes:
+        return told
+    gone = [node.unique_id for node in told.nodes if node.unique_id not in episode.nodes]
+    if not gone:
+        return told
+    return replace(
+        told,
+        headline=f"{told.headline} (recovered since: {_names(gone)})",
+        nodes=tuple(node for node in told.nodes if node.unique_id in episode.nodes),
+        fixed=_listed((*told.fixed, *gone)),
+    )
+
+
+def unknown(event: RunEvent, episode: Episode) -> Message:
+    """What is told of a problem when nothing but the episode is left of it. Pure."""
+    verb = "failed" if episode.level is Level.FAILURE else "warned"
+    names = f": {_names(tuple(episode.nodes))}" if episode.nodes else ""
+    return Message(
+        headline=f"{_job(event)} {verb}{_in(event)}{names}",
+        source=_source(event),
+        facts=_facts(event, Answer()),
+        level=episode.level,
+        since=episode.since.isoformat(),
+    )
+
+
 def ended(event: RunEvent, outcome: Outcome, answer: Answer, link: str) -> Message:
     """That a run started, succeeded or was cancelled; also why a dashboard is refreshed. Pure."""
     verb = "was cancelled" if outcome is Outcome.CANCELLED else str(outcome)

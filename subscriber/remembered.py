@@ -1,15 +1,15 @@
 """Remembered: what the ledger holds that a decision depends on, read and written as one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.event import RunEvent
-from subscriber import digests, silences
+from subscriber import silences
 from subscriber.consequences import Consequences
 from subscriber.digests import Digest, Line
 from subscriber.ledger.contract import Change, Ledger, Settlement, Subject, Work
-from subscriber.silences import Silence
+from subscriber.silences import RECHECK, Silence
 from subscriber.states import State, environment_key, is_empty, job_key
 from subscriber.timers import Timer, of_digest
 
@@ -63,9 +63,9 @@ def write(
     due = [action.work(now) for action in follows.actions]
     due += [timer.work(now) for timer in follows.timers]
     due += also
-    for change, timer in _gathered(ledger, follows.lines, event):
+    for change, timer in _gathered(ledger, follows.lines, event, now):
         changed.append(change)
-        due.append(timer.work(now))
+        due += [timer.work(now)] if timer else []
     return ledger.decide(changed, due, settles)
 
 
@@ -85,16 +85,17 @@ def changes(
     return changed
 
 
-def _gathered(ledger: Ledger, lines: Sequence[Line], event: RunEvent) -> list[tuple[Change, Timer]]:
-    """The digests that take up `lines`, and the timers that have them told."""
+def _gathered(
+    ledger: Ledger, lines: Sequence[Line], event: RunEvent, now: datetime
+) -> Iterator[tuple[Change, Timer | None]]:
+    """The digests that take up `lines`, and for each that begins the timer that has it told."""
     keys = list(dict.fromkeys(line.key for line in lines))
-    gathered = []
     for subject in ledger.subjects(keys) if keys else ():
-        digest = Digest.read(subject.body)
+        before = after = Digest.read(subject.body)
         for line in lines:
             if line.key == subject.key:
-                digest = digests.with_line(digest, line)
-        if digest is not None:
-            change = Change(subject, digest.body(), digest.due_at + KEEP_DIGEST)
-            gathered.append((change, of_digest(subject.key, digest.due_at, event)))
-    return gathered
+                after = after.with_line(line)
+        due_at = after.due_at or now
+        at = min(due_at, now + RECHECK) if after.silence else due_at
+        timer = None if before.count else of_digest(subject.key, after.n, at, event)
+        yield Change(subject, after.body(), due_at + KEEP_DIGEST), timer

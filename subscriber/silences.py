@@ -7,6 +7,7 @@ recovery is never held back: it closes what is open, and wakes nobody.
 All silences are one document of the ledger, changed by conditional writes.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,15 +16,19 @@ from typing import Any
 
 from shared.errors import Mistake, TemporaryFailure
 from shared.event import RunEvent
+from subscriber.diagnosis import clean
 from subscriber.ledger.contract import Change, Ledger
 from subscriber.patterns import Patterns, parse
 
 KEY = "silences"
 VERSION = 1
 LENGTH_LIMIT = timedelta(days=30)
-COUNT_LIMIT = 200
+COUNT_LIMIT = 200  # active at once
+ENDED_LIMIT = 100
 KEPT = timedelta(days=7)
-"""How long a silence is listed after its end."""
+"""How long a silence is listed after its end; of many, the last ENDED_LIMIT."""
+
+SIZE_LIMIT_BYTES = 2_500  # of one as JSON: the ledger takes 900,000 for all
 
 RECHECK = timedelta(minutes=5)
 """How soon what is held back is looked at again: a silence may be ended early, or made longer."""
@@ -61,7 +66,6 @@ class Silence:
         if self.episode and self.episode != episode:
             return False
         names = {
-            "destination": ("", destination),
             "account": (event.account_id, ""),
             "project": (event.project_id, event.project_name),
             "environment": (event.environment_id, event.environment_name),
@@ -69,12 +73,21 @@ class Silence:
         }
         for matcher, written in self.matchers.items():
             patterns = Patterns(written)
-            if matcher == "node":
+            if matcher == "destination":
+                # it has no id: digits are its name
+                if not patterns.match_any([destination]):
+                    return False
+            elif matcher == "node":
                 if not nodes or not all(_is_node(patterns, node) for node in nodes):
                     return False
             elif not patterns.match(id=names[matcher][0], name=names[matcher][1]):
                 return False
         return True
+
+    def covers(self, other: "Silence") -> bool:
+        """Whether it holds back all that `other` does; it may, where this says no."""
+        is_as_wide = not self.episode or self.episode == other.episode
+        return is_as_wide and self.matchers.items() <= other.matchers.items()
 
     def said(self) -> str:
         """Who, until when and why, in one line for people."""
@@ -100,6 +113,18 @@ def silencing(
         for silence in silences
         if silence.is_active(now) and silence.matches(event, destination, nodes, episode)
     ]
+    return max(found, key=lambda silence: silence.ends_at, default=None)
+
+
+def holding(silences: Sequence[Silence], id_: str, now: datetime) -> Silence | None:
+    """The active silence for whose end to wait with what the silence `id_` has held back.
+
+    That one, or one that has taken its place; None if it may be told.
+    """
+    ended = next((each for each in silences if each.id == id_), None)
+    if ended is None:
+        return None
+    found = [each for each in silences if each.is_active(now) and each.covers(ended)]
     return max(found, key=lambda silence: silence.ends_at, default=None)
 
 
@@ -153,8 +178,10 @@ class Silences:
     ) -> Silence:
         """Begin a silence now. A second call begins a second one.
 
-        Raises Mistake if it would match everything, is longer than LENGTH_LIMIT, has no author or
-        comment, or if COUNT_LIMIT are active; TemporaryFailure if the ledger does not answer.
+        `matchers` are patterns by MATCHERS, each a text, a number or a list. Raises Mistake if it
+        has neither matchers nor an episode or could never match, is longer than LENGTH_LIMIT, has
+        no author or comment, is too long as a whole, or if COUNT_LIMIT are active; TemporaryFailure
+        if the ledger does not answer.
         """
         now = self.clock()
         silence = Silence(
@@ -164,10 +191,12 @@ class Silences:
             author=_line("author", author),
             comment=_line("comment", comment),
             matchers=_matchers(matchers),
-            episode=episode,
+            episode=_episode(episode),
         )
-        if not silence.matchers and not episode:
+        if not silence.matchers and not silence.episode:
             raise Mistake(f"a silence needs an episode or one of: {', '.join(MATCHERS)}")
+        if len(json.dumps(body([silence]))) > SIZE_LIMIT_BYTES:
+            raise Mistake("a silence is too long to be kept: write globs, or make several")
 
         def added(known: list[Silence]) -> list[Silence]:
             if sum(each.is_active(now) for each in known) >= COUNT_LIMIT:
@@ -180,7 +209,7 @@ class Silences:
     def listed(self) -> tuple[Silence, ...]:
         """Active silences and those that ended in the last days, the one that ends last first."""
         (subject,) = self.ledger.subjects([KEY])
-        return tuple(sorted(read(subject.body), key=lambda each: each.ends_at, reverse=True))
+        return tuple(_listed(read(subject.body), self.clock()))
 
     def expire(self, id: str) -> Silence:  # noqa: A002 - the word for it
         """End a silence now; what it held back is told within RECHECK. Harmless if it has ended.
@@ -203,10 +232,18 @@ class Silences:
         now = self.clock()
         for _ in range(ATTEMPTS):
             (before,) = self.ledger.subjects([KEY])
-            after = [each for each in change(list(read(before.body))) if each.ends_at + KEPT > now]
+            after = change(_listed(read(before.body), now))
             if self.ledger.decide([Change(before, body(after))], []):
                 return after
         raise TemporaryFailure("others change the silences all the time")
+
+
+def _listed(silences: Iterable[Silence], now: datetime) -> list[Silence]:
+    """Those that are active, and of those that ended lately the last ones."""
+    latest_first = sorted(silences, key=lambda each: each.ends_at, reverse=True)
+    active = [each for each in latest_first if each.ends_at > now]
+    ended = [each for each in latest_first if now - KEPT < each.ends_at <= now]
+    return active + ended[:ENDED_LIMIT]
 
 
 def _silence(kept: Mapping[str, Any]) -> Silence:
@@ -222,7 +259,7 @@ def _length(length: timedelta) -> timedelta:
 
 
 def _line(name: str, text: str) -> str:
-    line = " ".join(text.split())[:TEXT_LIMIT]
+    line = " ".join(clean(text).split())[:TEXT_LIMIT]
     if not line:
         raise Mistake(f"a silence needs its {name}: others will ask")
     return line
@@ -232,7 +269,22 @@ def _matchers(matchers: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     unknown = [name for name in matchers if name not in MATCHERS]
     if unknown:
         raise Mistake(f"a silence matches on {', '.join(MATCHERS)}, not on {', '.join(unknown)}")
+    return {name: _patterns(name, written) for name, written in matchers.items()}
+
+
+def _patterns(name: str, written: Any) -> tuple[str, ...]:
     try:
-        return {name: parse(written).written for name, written in matchers.items()}
+        patterns = parse(written)
     except ValueError as error:
-        raise Mistake(str(error)) from None
+        raise Mistake(f"{name}: {error}") from None
+    if patterns.matches_nothing:
+        raise Mistake(f"{name}: what is asked for is left out as well, so it can never match")
+    if name == "account" and not all(each.removeprefix("!").isdigit() for each in patterns.written):
+        raise Mistake("account: an account has no name in an event; write its id")
+    return patterns.written
+
+
+def _episode(key: str) -> str:
+    if key and not key.startswith("afterrun/"):
+        raise Mistake("an episode is named by its key: afterrun/ACCOUNT/SUBJECT/RUN")
+    return key

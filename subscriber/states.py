@@ -19,7 +19,9 @@ from subscriber.run import Level
 
 VERSION = 1
 FIXED_LIMIT = 200  # nodes lately proven good that are remembered
-NODES_LIMITS = (2_000, 500, 100, 20)  # nodes of an episode; fewer where a document grows too large
+NODES_LIMITS = (2_000, 500, 100, 20, 5, 1)
+"""Nodes of an episode that are kept; fewer where a document would grow too large."""
+
 SIZE_LIMIT_BYTES = 800_000  # the ledger takes 900,000
 
 Slot = tuple[str, str]
@@ -114,7 +116,8 @@ def _body(slot: Slot, episode: Episode, nodes_limit: int) -> dict[str, Any]:
         "since": episode.since.isoformat(),
         "told_at": episode.told_at and episode.told_at.isoformat(),
         "alert": _alert_body(episode.alert),
-        "nodes": {node: [bad.run, bad.error] for node, bad in shown.items()},
+        "nodes": _nodes_body(shown),
+        "told_nodes": _nodes_body(dict(list(episode.told_nodes.items())[:nodes_limit])),
         "more_nodes": episode.more_nodes + len(episode.nodes) - len(shown),
     }
 
@@ -130,8 +133,13 @@ def _episode(body: Mapping[str, Any]) -> Episode:
             "level": Level(body["level"]),
             "alert": Alert.model_validate(body["alert"]),
             "nodes": {node: Bad(*bad) for node, bad in body["nodes"].items()},
+            "told_nodes": {node: Bad(*bad) for node, bad in body["told_nodes"].items()},
         }
     )
+
+
+def _nodes_body(nodes: Mapping[str, Bad]) -> dict[str, list[int | str]]:
+    return {node: [bad.run, bad.error] for node, bad in nodes.items()}
 
 
 def _alert_body(alert: Alert) -> dict[str, Any]:

@@ -21,9 +21,9 @@ VERSION = 1
 @dataclass(frozen=True)
 class Timer:
     """`subjects` are the keys of the documents to look at: a job's and its environment's, or a
-    digest's, and then `slot` is None. `event` is the one that set it, without its times, and `run`
-    the episode's latest run then. `action` is what is told, if nothing newer has come; None says
-    to tell again what was told last.
+    digest's, and then `slot` is None. `event` is the one that set it, without its times. `action`
+    is what is told; None says to tell again what was told last. An episode names the one timer
+    that looks at it: any other does nothing.
     """
 
     key: str
@@ -31,7 +31,6 @@ class Timer:
     subjects: tuple[str, ...]
     event: RunEvent
     slot: Slot | None = None
-    run: int = 0
     action: Action | None = None
 
     def work(self, now: datetime) -> Work:
@@ -41,7 +40,6 @@ class Timer:
             "subjects": list(self.subjects),
             "event": vars(replace(self.event, occurred_at=None, finished_at=None)),
             "slot": list(self.slot) if self.slot else None,
-            "run": self.run,
             "action": self.action.body() if self.action else None,
         }
         return Work(self.key, Kind.TIMER, body, recorded_at=now, due_at=self.due_at)
@@ -62,7 +60,6 @@ class Timer:
             subjects=tuple(body["subjects"]),
             event=RunEvent(**body["event"]),
             slot=(slot[0], slot[1]) if slot else None,
-            run=body["run"],
             action=Action.from_body(action) if action else None,
         )
 
@@ -75,12 +72,16 @@ def of_episode(
     at: datetime,
     action: Action | None,
 ) -> Timer:
-    """The timer that looks at an episode at `at`, if no run or telling comes before."""
-    state = f"{episode.latest_run}/{episode.tellings}"
-    key = f"{subjects[0]}/timer/{'/'.join(slot)}/{state}/{at.isoformat()}"
-    return Timer(key, at, subjects, event, slot, episode.latest_run, action)
+    """The timer that looks at an episode at `at`.
+
+    Without an action it is the same for every run until something is told again; with one it is
+    that event's.
+    """
+    about = f"event/{event.id}" if action else f"{episode.opening_run}/{episode.tellings}"
+    key = f"{subjects[0]}/timer/{'/'.join(slot)}/{about}/{at.isoformat()}"
+    return Timer(key, at, subjects, event, slot, action)
 
 
-def of_digest(key: str, due_at: datetime, event: RunEvent) -> Timer:
-    """The timer that has the digest `key` told."""
-    return Timer(f"{key}/timer/{due_at.isoformat()}", due_at, (key,), event)
+def of_digest(key: str, n: int, at: datetime, event: RunEvent) -> Timer:
+    """The timer that has the `n`th digest of the document `key` told."""
+    return Timer(f"{key}/timer/{n}", at, (key,), event)

@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 
 from shared import log
 from shared.errors import TemporaryFailure
-from subscriber import digests, message, timers
+from subscriber import message, silences, timers
 from subscriber.actions import Action, Verb
 from subscriber.digests import Digest
-from subscriber.episodes import Decided, Episode, action_key, episode_key, passes, wakes_at
-from subscriber.ledger.contract import Change, Ledger, Refusal, Settlement
+from subscriber.episodes import Episode, action_key, episode_key, passes, wakes_at
+from subscriber.ledger.contract import Change, Ledger, Refusal, Settlement, Work
 from subscriber.remembered import KEEP_DIGEST, Remembered, changes, recalled
-from subscriber.silences import RECHECK, Silence, silencing
+from subscriber.silences import RECHECK, Silence, holding, silencing
 from subscriber.states import Slot
 from subscriber.telling import of_episode
-from subscriber.timers import Timer
+from subscriber.timers import Timer, of_digest
 
 LEASE = timedelta(seconds=60)
 CONTENDED = 20  # writes lost in a row before the timer is left for the next tick
@@ -52,15 +52,17 @@ class Waking:
 
     def _digest(self, timer: Timer, owner: str) -> Sequence[Action] | None:
         now = self.clock()
-        (subject,) = self.ledger.subjects(timer.subjects)
+        subject, silenced = self.ledger.subjects([*timer.subjects, silences.KEY])
         digest = Digest.read(subject.body)
-        if digest is None or digest.due_at > now:
+        if not digest.count or timer.key != of_digest(subject.key, digest.n, now, timer.event).key:
             return self._settle(timer, owner, "it has been told")
+        silence = holding(silences.read(silenced.body), digest.silence, now)
+        if silence is not None:
+            return self._postpone(timer, owner, _recheck(silence, now), silence.said())
         account, told = timer.event.account_id, message.digest(digest)
-        at = digest.due_at.isoformat()
-        key = action_key(account, digest.destination, subject.key, at, Verb.TELL)
+        key = action_key(account, digest.destination, subject.key, str(digest.n), Verb.TELL)
         action = Action(key, digest.destination, Verb.TELL, key, told, now)
-        change = Change(subject, digests.told(), now + KEEP_DIGEST)
+        change = Change(subject, digest.told().body(), now + KEEP_DIGEST)
         return self._written(timer, owner, [change], [action], [], "told in one line")
 
     def _episode(self, timer: Timer, owner: str) -> Sequence[Action] | None:
@@ -70,24 +72,29 @@ class Waking:
         episode = remembered.state.episodes.get(slot)
         if episode is None:
             return self._settle(timer, owner, "it is over")
-        if episode.latest_run != timer.run:
-            return self._settle(timer, owner, "a newer run has set another timer")
+        if episode.timer != timer.key:
+            return self._settle(timer, owner, "another timer looks at it now")
         silence = self._silence(remembered, timer, slot, episode, now)
         decided = passes(episode, now, silence.said() if silence else "")
-        action = self._action(timer, slot, decided, now)
-        if action is None or decided.episode is None:
-            if decided.held is None:
-                return self._settle(timer, owner, decided.reason)
-            until = min(silence.ends_at, now + RECHECK) if silence else now + RECHECK
-            reason = {"reason": decided.reason}
-            self.ledger.postpone(timer.key, owner=owner, due_at=until, result=reason, counted=False)
-            return ()
+        if decided.held is not None:
+            until = _recheck(silence, now)
+            return self._postpone(timer, owner, until, decided.reason)
+        if decided.episode is None or decided.verb is None:
+            return self._settle(timer, owner, decided.reason)
+        last = self.ledger.work(episode.latest_action) if episode.latest_action else None
+        if decided.verb is Verb.REMIND and last is not None and not last.is_settled:
+            return self._postpone(timer, owner, now + RECHECK, "what was told last is on its way")
+        action = _action(timer, slot, decided.episode, decided.verb, last, now)
         after = replace(decided.episode, latest_action=action.key)
+        after_that = []
+        if (at := wakes_at(after)) is not None:
+            after_that = [
+                timers.of_episode(timer.subjects, timer.event, slot, after, at, action=None)
+            ]
+            after = replace(after, timer=after_that[0].key)
         state = remembered.state
         state = replace(state, episodes={**state.episodes, slot: after})
         changed = changes(remembered, state, (), now)
-        at, last = wakes_at(after), timer.event
-        after_that = [timers.of_episode(timer.subjects, last, slot, after, at, None)] if at else []
         return self._written(timer, owner, changed, [action], after_that, decided.reason)
 
     def _silence(
@@ -97,22 +104,10 @@ class Waking:
         key = episode_key(timer.event.account_id, slot[1], opened) if opened else ""
         return silencing(remembered.silences, timer.event, slot[0], episode.nodes, key, now)
 
-    def _action(self, timer: Timer, slot: Slot, decided: Decided, now: datetime) -> Action | None:
-        """What is told: as it was made when it was held, or what was told last, once more."""
-        episode, verb = decided.episode, decided.verb
-        if episode is None or verb is None:
-            return None
-        if verb is Verb.REMIND:
-            last = self.ledger.work(episode.latest_action)
-            if last is None:
-                return None
-            former = Action.from_body(last.body)
-            told = message.reminded(former.message, episode, now)
-        elif timer.action is None:
-            return None
-        else:
-            former, told = timer.action, timer.action.message
-        return of_episode(timer.event, slot, episode, verb, told, former.occurred_at, former.owner)
+    def _postpone(self, timer: Timer, owner: str, until: datetime, reason: str) -> Sequence[Action]:
+        result = {"reason": reason}
+        self.ledger.postpone(timer.key, owner=owner, due_at=until, result=result, counted=False)
+        return ()
 
     def _settle(self, timer: Timer, owner: str, reason: str) -> Sequence[Action]:
         result = {"outcome": "nothing", "reason": reason}
@@ -137,3 +132,24 @@ class Waking:
             return None
         log.info("time has passed", timer=timer.key, actions=keys, reason=reason)
         return actions
+
+
+def _recheck(silence: Silence | None, now: datetime) -> datetime:
+    """When to look again at what is held back; no silence: it was looked at too early."""
+    return min(silence.ends_at, now + RECHECK) if silence else now + RECHECK
+
+
+def _action(
+    timer: Timer, slot: Slot, episode: Episode, verb: Verb, last: Work | None, now: datetime
+) -> Action:
+    """What is told: as it was made when it was held, or what was told last, once more."""
+    former = timer.action
+    if former is None and last is not None:
+        former = Action.from_body(last.body)
+    told = former.message if former else message.unknown(timer.event, episode)
+    if verb is Verb.REMIND:
+        told = message.reminded(told, episode, now)
+    elif episode.by_nodes:
+        told = message.of_nodes_left(told, episode)
+    occurred_at, owner = (former.occurred_at, former.owner) if former else (episode.since, "")
+    return of_episode(timer.event, slot, episode, verb, told, occurred_at, owner)
