@@ -94,12 +94,14 @@ def consequences(look: Look, state: State) -> Consequences:
     )
 
 
-def is_touched(look: Look, slot: Slot, episode: Episode) -> bool:
-    """Whether the run has something to say about that episode."""
-    if not episode.by_nodes:
-        return slot[1] == job_subject(look.event.job_id) or look.outcome is Outcome.SUCCEEDED
-    results = {result.unique_id for result in look.answer.results}
-    return not results.isdisjoint(episode.nodes)
+def touched(look: Look, state: State) -> Iterator[tuple[Slot, Episode]]:
+    """The open episodes that the run has something to say about."""
+    known = {result.unique_id for result in look.answer.results} | look.answer.gone
+    for slot, episode in state.episodes.items():
+        is_ours = slot[1] == job_subject(look.event.job_id)
+        ends_all = look.outcome is Outcome.SUCCEEDED and not episode.by_nodes
+        if episode.is_open and (is_ours or ends_all or not known.isdisjoint(episode.nodes)):
+            yield slot, episode
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from shared.errors import PermanentFailure, TemporaryFailure
 from shared.event import RunEvent
 from subscriber.actions import Action, Verb, key_with
 from subscriber.configuration import Configuration
-from subscriber.consequences import Consequences, Look, consequences, is_touched
+from subscriber.consequences import Consequences, Look, consequences, touched
 from subscriber.dead_letters import DeadLetters
 from subscriber.deliveries import is_refused
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
@@ -196,13 +196,12 @@ class Decisions:
     def _never_opened(self, state: State, look: Look) -> dict[Slot, str]:
         """Slots whose open was refused for good, with its key: the next problem tries anew."""
         found = {}
-        for slot, episode in state.episodes.items():
-            if episode.is_open and is_touched(look, slot, episode):
-                opening = key_with(episode.latest_action, Verb.OPEN)
-                keys = dict.fromkeys((opening, episode.latest_action))
-                # an update that was delivered has opened it all the same
-                if all(_was_refused(self.ledger.work(key)) for key in keys):
-                    found[slot] = opening
+        for slot, episode in touched(look, state):
+            opening = key_with(episode.latest_action, Verb.OPEN)
+            keys = dict.fromkeys((opening, episode.latest_action))
+            # an update that was delivered has opened it all the same
+            if all(_was_refused(self.ledger.work(key)) for key in keys):
+                found[slot] = opening
         return found
 
     def _is_taken_over(self, decision: "_Decision") -> bool:

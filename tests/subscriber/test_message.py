@@ -212,7 +212,7 @@ def test_a_run_that_is_no_problem_is_told_in_a_line(outcome, headline):
 def test_a_digest_is_one_line_with_a_list():
     lines = tuple(f"run {n}" for n in range(20))
 
-    found = message.digest(Digest("oncall", "Too late", NOW, count=41, lines=lines))
+    found = message.digest(Digest(title="Too late", count=41, lines=lines))
 
     assert found.headline == "Too late: run 0 and 40 more"
     assert found.text.splitlines() == [*lines, "and 21 more"]
