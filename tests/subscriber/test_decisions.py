@@ -195,7 +195,7 @@ def test_the_record_is_written_with_the_decision_so_that_a_crash_leaves_both_or_
 
 
 def test_a_record_of_many_rules_and_nodes_stays_small() -> None:
-    rules = [a_rule(f"rule {i} {'x' * 500}", "oncall", outcome="failed", job=8) for i in range(900)]
+    rules = [a_rule(f"rule {i} {'x' * 80}", "oncall", outcome="failed", job=8) for i in range(900)]
     story = a_story(*rules, PAGE)
 
     story.comes(a_body())
