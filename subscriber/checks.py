@@ -101,7 +101,9 @@ def _never(rule: Rule, accounts: set[str]) -> Iterator[tuple[Path, str]]:
             yield from _never_an_id(patterns, ("when", key))
     for key in type(nodes).model_fields if nodes else ():
         patterns = getattr(nodes, key)
-        if patterns is not None and patterns.matches_nothing:
+        # a node may have no tag, group or owner: `!*` matches those
+        may_be_none = key in ("tag", "group", "owner") and patterns and not patterns.wanted
+        if patterns is not None and patterns.matches_nothing and not may_be_none:
             yield ("when", "nodes", key), NEVER
     if when.account and accounts and not any(when.account.match(id=each) for each in accounts):
         yield ("when", "account"), "this can never match: it is none of `dbt_cloud: accounts`"
