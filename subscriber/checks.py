@@ -101,22 +101,27 @@ def _never(rule: Rule, accounts: set[str]) -> Iterator[tuple[Path, str]]:
             yield from _never_an_id(patterns, ("when", key))
     for key in type(nodes).model_fields if nodes else ():
         patterns = getattr(nodes, key)
-        if patterns is not None and patterns.matches_nothing:
+        # a node may have no tag, group or owner: `!*` matches those
+        may_be_none = key in ("tag", "group", "owner") and patterns and not patterns.wanted
+        if patterns is not None and patterns.matches_nothing and not may_be_none:
             yield ("when", "nodes", key), NEVER
     if when.account and accounts and not any(when.account.match(id=each) for each in accounts):
         yield ("when", "account"), "this can never match: it is none of `dbt_cloud: accounts`"
 
 
 def _never_told(rule: Rule) -> Iterator[tuple[Path, str]]:
-    when = rule.when
-    for outcome in dict.fromkeys(when.outcome if when.event else ()):
-        if not any(outcome in _TOLD_BY[event] for event in when.event or ()):
+    outcomes, events = rule.when.outcome, rule.when.event
+    if events is None:
+        return
+    tell_nothing = [each for each in events if not _TOLD_BY[each] & set(outcomes)]
+    for outcome in dict.fromkeys(outcomes):
+        if not any(outcome in _TOLD_BY[event] for event in events):
             tells = [f"`{event}`" for event, said in _TOLD_BY.items() if outcome in said]
-            what = f"this can never match: a run that {_ended(outcome)} is told by"
-            yield ("when", "event"), f"{what} {' and '.join(tells)} only"
-    for position, event in enumerate(when.event or ()):
-        if not _TOLD_BY[event] & set(when.outcome):
-            what = f"`{event}` tells of no run that {' or '.join(map(_ended, when.outcome))}"
+            what = f"a run that {_ended(outcome)} is told by {' and '.join(tells)} only"
+            yield ("when", "event"), f"this can never match: {what}"
+    for position, event in enumerate(events):
+        if event in tell_nothing and len(tell_nothing) < len(events):
+            what = f"`{event}` tells of no run that {' or '.join(map(_ended, outcomes))}"
             yield ("when", "event", position), f"this can never match: {what}"
 
 

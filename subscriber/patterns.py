@@ -33,7 +33,7 @@ class Patterns:
 
     @property
     def matches_nothing(self) -> bool:
-        """Whether all that is asked for is certainly left out as well."""
+        """Whether all that is asked for is certainly left out as well, of what has a name."""
         wanted, unwanted = self.wanted, self.unwanted
         return "*" in unwanted or (
             bool(wanted) and all(any(_covers(out, each) for out in unwanted) for each in wanted)

@@ -1,6 +1,7 @@
 """The configuration file: what it means, and what each mistake in it says."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from pydantic import BaseModel
 
 from shared.errors import Mistake
 from subscriber import configuration
-from subscriber.configuration import Configuration, DbtCloudSettings
+from subscriber.configuration import Configuration, DbtCloudSettings, _File
 from subscriber.destinations.mode import Mode
 from subscriber.destinations.pagerduty import PagerDuty
-from subscriber.rules import Alert, Rule, When
+from subscriber.owners import Owner
+from subscriber.rules import After, Alert, Nodes, Override, Rule, When
 from subscriber.yaml_lines import parse
 from tests.builders import an_event
 
@@ -119,8 +121,8 @@ def test_names_and_ids_mean_what_they_look_like(job: str, matching: dict[str, An
 
     (rule,) = read(HEAD + DESTINATIONS + rules).rules
 
-    assert rule.when.could_match(an_event(**matching))
-    assert not rule.when.could_match(an_event(job_id=8, jobName="other"))
+    assert rule.when.missed(an_event(**matching)) == ""
+    assert rule.when.missed(an_event(job_id=8, jobName="other")) == "another job"
 
 
 def test_a_destination_that_no_rule_names_is_worth_a_warning() -> None:
@@ -242,8 +244,11 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
         ),
         (
             "outcome: failed",
-            "outcome: [failed, warned]",
-            "7: rules[0].when.outcome[1]: write 'failed' or 'succeeded'",
+            "outcome: [failed, errored]",
+            (
+                "7: rules[0].when.outcome[1]: write 'failed', 'succeeded', 'warned', 'clean', "
+                "'started' or 'cancelled'"
+            ),
         ),
         (
             "outcome: failed",
@@ -273,7 +278,7 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
             "outcome: failed, xyz: 7",
             (
                 "7: rules[0].when.xyz: unknown key; known are: "
-                "outcome, account, project, environment, job, trigger"
+                "outcome, event, account, project, environment, job, trigger, nodes"
             ),
         ),
         (
@@ -296,20 +301,113 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
             "then: [oncall, revenue]",
             (
                 "7: rules[0].when.outcome: `revenue` refreshes on good data only: "
-                "it has nothing to do when a run failed; ask for succeeded"
+                "it has nothing to do when a run failed; ask for succeeded or clean or warned"
             ),
         ),
         (
             "outcome: failed",
             "outcome: [failed, succeeded]",
             (
-                "7: rules[0].when.outcome: `oncall` opens an alert when a run failed and closes it "
-                "when the job recovers: it has nothing to do when a run succeeded; ask for failed"
+                "7: rules[0].when.outcome: `oncall` opens an alert for a problem and closes it "
+                "when it is over: it has nothing to do when a run succeeded; "
+                "ask for failed or warned"
             ),
         ),
         ("name: refresh", "name: page", "8: rules[1].name: another rule has this name"),
         ("name: refresh", "name: ''", "8: rules[1].name: this is empty"),
-        ("name: page", "name: page, alert: {per: node}", "7: rules[0].alert.per: write 'job'"),
+        (
+            "name: page",
+            "name: page, alert: {per: team}",
+            "7: rules[0].alert.per: write 'job', 'node' or 'run'",
+        ),
+        (
+            "name: page",
+            "name: page, alert: {remind: 5m}",
+            "7: rules[0].alert.remind: write a duration from 10m to 28d",
+        ),
+        (
+            "name: page",
+            "name: page, alert: {remind: daily}",
+            "7: rules[0].alert.remind: write a duration, such as 90s, 10m, 24h or 7d",
+        ),
+        (
+            "name: page",
+            "name: page, alert: {auto_close: maybe}",
+            "7: rules[0].alert.auto_close: write true or false here",
+        ),
+        (
+            "name: page",
+            "name: page, alert: {after: {runs: 1001, hours: 1}}",
+            (
+                "7: rules[0].alert.after.runs: write a number less than or equal to 1000\n"
+                "7: rules[0].alert.after.hours: unknown key; known are: runs, minutes"
+            ),
+        ),
+        (
+            "name: page",
+            "name: page, alert: {per: run, after: {runs: 2}}",
+            (
+                "7: rules[0].alert: `per: run` counts no further runs: "
+                "leave out `after: {runs: ...}`"
+            ),
+        ),
+        (
+            "name: page",
+            "name: page, alert: ",
+            (
+                "7: rules[0].alert: this is empty; "
+                "leave the key out, or write false to tell each run"
+            ),
+        ),
+        (
+            "outcome: failed",
+            "outcome: failed, nodes: {tags: a}",
+            "7: rules[0].when.nodes.tags: unknown key; did you mean `tag`?",
+        ),
+        (
+            "outcome: failed",
+            "outcome: failed, nodes: {}",
+            "7: rules[0].when.nodes: this is empty; leave the key out for every node",
+        ),
+        (
+            "outcome: failed",
+            "outcome: failed, job: '!!a'",
+            (
+                "7: rules[0].when.job: write one `!`; "
+                "a name that begins with it is written `name:!...`"
+            ),
+        ),
+        (
+            "version: 1",
+            "version: 1\nmax_event_age: 24",
+            "2: max_event_age: write a duration, such as 90s, 10m, 24h or 7d",
+        ),
+        (
+            "version: 1",
+            "version: 1\nowners: {Finance: {slak: U012AB3CD}}",
+            (
+                "2: owners.Finance: say how to reach this owner: `pagerduty` or `slack`\n"
+                "2: owners.Finance.slak: unknown key; did you mean `slack`?"
+            ),
+        ),
+        (
+            "version: 1",
+            "version: 1\nowners: {Finance: {slack: U012AB3CD}, finance : {slack: U012AB3CE}}",
+            "2: owners.finance: another owner has this name; capitals do not matter",
+        ),
+        (
+            "version: 1",
+            "version: 1\nowners: {'': {slack: U012AB3CD}}",
+            "2: owners.: an owner has no name; write that of dbt, or an e-mail",
+        ),
+        (
+            "version: 1",
+            "version: 1\nowners: {Finance: {pagerduty: 0123456789abcdef}}",
+            (
+                "2: owners.Finance.pagerduty: a secret is written here as it is; "
+                f"{WHERE_KEPT.replace('write ', 'write where it is kept: ')}"
+            ),
+        ),
     ],
 )
 def test_a_mistake_says_where_what_and_how_to_mend_it(
@@ -318,6 +416,26 @@ def test_a_mistake_says_where_what_and_how_to_mend_it(
     assert instead_of in GOOD
 
     assert mistakes(GOOD.replace(instead_of, written)) == said.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a/b", "a destination's name has no `/`; write another letter"),
+        ("''", "this is empty"),
+        ("' a'", "write this name on one line, without white space around it"),
+        ('"a\\nb"', "write this name on one line, without white space around it"),
+        ('"\\ud800"', "write this name on one line, without white space around it"),
+        ("x" * 101, "this name is too long; write at most 100 characters"),
+    ],
+)
+def test_a_destination_has_a_name_that_the_ledger_can_hold(name: str, said: str) -> None:
+    text = GOOD.replace("oncall", name)
+
+    told = said_about(text)
+
+    assert f": {said}" in told
+    assert told.startswith("afterrun.yaml:4: destinations.")
 
 
 def test_all_mistakes_are_said_at_once_in_the_order_of_the_file() -> None:
@@ -351,6 +469,51 @@ def test_rules_are_looked_at_though_a_destination_is_wrong() -> None:
     assert [said.partition(" ")[0] for said in mistakes(text)] == ["4:", "7:"]
 
 
+def test_rules_are_looked_at_though_others_cannot_be_read() -> None:
+    text = (
+        HEAD.replace("token", "tokn")
+        + DESTINATIONS
+        + """\
+rules:
+  - {name: a, when: {outcome: [failed]}, then: [on]}
+  - {name: b, when: {outcome: wrong}, then: [oncall]}
+  - {name: a, when: {outcome: succeeded, job: [x, '!x']}, then: [revenue]}
+overrides:
+  - {environment: dev, then: [on]}
+  - {environment: '', then: [oncall]}
+"""
+    )
+
+    assert [said.partition(": ")[0] for said in mistakes(text)] == [
+        *["2", "2", "7", "8", "9", "9", "11", "12"]
+    ]
+
+
+def test_a_file_says_whose_nodes_are_whose_how_old_is_old_and_what_goes_elsewhere() -> None:
+    found = read(
+        GOOD.replace("version: 1", "version: 1\nmax_event_age: 2h")
+        + """\
+owners:
+  Finance: {slack: U012AB3CD, pagerduty: secret:pd-finance}
+overrides:
+  - {environment: [dev, 'test*'], then: [oncall]}
+"""
+    )
+
+    assert found.max_event_age == timedelta(hours=2)
+    assert found.owners["Finance"].slack == "U012AB3CD"
+    assert found.overrides[0].then == ("oncall",)
+
+
+def test_a_key_that_is_no_word_is_not_shown_since_it_may_be_a_secret() -> None:
+    (said,) = mistakes(GOOD.replace("secret:dbt}", "secret:dbt, dbtc_0123456789: }"))
+
+    assert said == (
+        "2: dbt_cloud.(not shown): unknown key; "
+        "known are: host, token, accounts, base_url, metadata_url"
+    )
+
+
 SECRETS = st.text(
     alphabet=st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="'"),
     min_size=10,
@@ -377,6 +540,18 @@ PLACES = [
     ("secret:pd", "env:A, severity: '{}'"),
     ("dbt_cloud: {", "dbt_cloud: {{host: '{}', "),
     ("dbt_cloud: {", "dbt_cloud: {{accounts: ['{}'], "),
+    ("dbt_cloud: {", "dbt_cloud: {{'{}': x, "),
+    ("version: 1", "max_event_age: '{}'"),
+    ("version: 1", "owners: {{Finance: {{pagerduty: '{}'}}}}"),
+    ("version: 1", "owners: {{Finance: {{slack: '{}'}}}}"),
+    ("page", "page, alert: {{remind: '{}'}}"),
+    ("page", "page, alert: '{}'"),
+    ("failed", "failed, nodes: '{}'"),
+    ("failed", "failed, nodes: {{'{}': x}}"),
+    ("failed", "failed, account: '{}'"),
+    ("failed", "failed, event: '{}'"),
+    ("[oncall]", "['{}']"),
+    ("[oncall]", "'{}'"),
 ]
 
 
@@ -414,17 +589,71 @@ def test_whatever_a_file_holds_it_is_read_or_is_a_mistake(content: Any) -> None:
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
-def test_its_page_has_a_smallest_file_that_is_valid() -> None:
-    smallest = re.search(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-
-    assert smallest
-    assert read(smallest[1]).warnings == ()
+def written(pattern: str, page: Path) -> list[str]:
+    return re.findall(pattern, page.read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("model", [DbtCloudSettings, Rule, When, Alert])
+BLOCKS = [
+    block
+    for page in (PAGE, PAGE.parents[1] / "README.md")
+    for block in written(r"```yaml\n(.*?)```", page)
+]
+COMPLETE = [block for block in BLOCKS if block.startswith("version:")]
+PARTS = [block for block in BLOCKS if not block.startswith("version:")]
+
+
+@pytest.mark.parametrize("block", COMPLETE)
+def test_its_page_has_complete_files_that_are_valid(block: str) -> None:
+    assert read(block).warnings == ()
+
+
+@pytest.mark.parametrize("block", PARTS)
+def test_its_page_has_parts_that_are_valid_in_a_file(block: str) -> None:
+    part, _ = parse(block, "afterrun.yaml")
+    kinds = {
+        "oncall": "{kind: pagerduty, routing_key: secret:pd}",
+        "finance": "{kind: pagerduty, routing_key: secret:finance}",
+        "sandbox": "{kind: pagerduty, routing_key: secret:sandbox}",
+        "revenue": "{kind: mode, workspace: acme, report: r1, token: env:T, secret: env:S}",
+    }
+    named = [name for name in kinds if re.search(rf"\b{name}\b", block)]
+    head = HEAD + ("" if "destinations" in part else "destinations:\n")
+    destinations = (
+        ""
+        if "destinations" in part
+        else "".join(f"  {name}: {kinds[name]}\n" for name in dict.fromkeys(("oncall", *named)))
+    )
+    rules = "" if "rules" in part else RULES.replace(RULES.splitlines()[2] + "\n", "")
+
+    found = read(head + destinations + block + rules)
+
+    assert found.rules
+
+
+def test_its_page_has_an_example_of_every_key_of_the_file() -> None:
+    keys = {key for block in BLOCKS for key in parse(block, "afterrun.yaml")[0]}
+
+    assert keys == set(_File.model_fields)
+    assert len(COMPLETE) > 1
+    assert len(PARTS) > 3
+
+
+@pytest.mark.parametrize(
+    "model", [_File, DbtCloudSettings, Rule, When, Nodes, Alert, After, Override, Owner]
+)
 def test_its_page_explains_each_key(model: type[BaseModel]) -> None:
     page = PAGE.read_text(encoding="utf-8")
 
-    assert [
-        key for key in model.model_fields if f"`{key}`" not in page and f"{key}:" not in page
-    ] == []
+    assert [key for key in model.model_fields if f"| `{key}`" not in page] == []
+
+
+EXAMPLE = PAGE.parents[1] / "afterrun.example.yaml"
+
+
+def test_the_example_file_shows_every_key_that_a_rule_or_an_alert_may_have() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+
+    assert read(text).warnings == ()
+    models = (_File, Rule, When, Nodes, Alert, After, Override, Owner)
+    keys = {key for model in models for key in model.model_fields}
+    assert [key for key in sorted(keys) if f"{key}:" not in text] == []

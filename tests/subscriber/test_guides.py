@@ -5,11 +5,12 @@ import pytest
 from shared.errors import Mistake
 from shared.secret_refs import SecretRef
 from subscriber import guides
-from subscriber.configuration import Configuration
+from subscriber.configuration import MAX_EVENT_AGE, Configuration
 from subscriber.destinations.mode import Mode
 from subscriber.destinations.pagerduty import PagerDuty
-from subscriber.rules import asked
-from subscriber.run import Outcome
+from subscriber.matching import judged
+from subscriber.rules import Alert
+from subscriber.run import Answer, Outcome, RunDetails
 from tests.builders import an_event
 
 TOKEN = {"DBT_CLOUD_SERVICE_TOKEN": "dbts_0123456789"}
@@ -24,7 +25,9 @@ ALL = TOKEN | PAGERDUTY | MODE
 
 
 def called(found: Configuration, outcome: Outcome, trigger: str = "scheduled") -> list[str]:
-    return list(asked(an_event(), outcome, trigger, found.rules))
+    answer = Answer(run=RunDetails(trigger=trigger))
+    verdicts = judged(found, found.rules, an_event(), outcome, answer)
+    return [name for verdict in verdicts for name in verdict.then]
 
 
 def mistake(environ: dict[str, str]) -> str:
@@ -64,6 +67,20 @@ def test_runs_that_test_a_change_do_neither(trigger: str) -> None:
 
     assert called(found, Outcome.FAILED, trigger) == []
     assert called(found, Outcome.SUCCEEDED, trigger) == []
+
+
+def test_a_run_whose_trigger_nobody_knows_is_taken_for_production() -> None:
+    found = guides.configuration(ALL)
+
+    assert called(found, Outcome.FAILED, "") == ["pagerduty"]
+
+
+def test_the_guides_rules_keep_the_defaults_of_a_file() -> None:
+    found = guides.configuration(ALL)
+
+    assert found.max_event_age == MAX_EVENT_AGE
+    assert [rule.alert for rule in found.rules] == [Alert(), Alert()]
+    assert (found.overrides, found.owners, found.lines) == ((), {}, None)
 
 
 def test_a_variable_that_holds_a_secret_is_where_the_secret_is_kept() -> None:

@@ -34,11 +34,17 @@ NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
         ("name:a*", "7", "a*", True),
         ("name:a*", "7", "abc", False),
         ("name:Daily", "7", "DAILY", True),
+        ("NAME: 2024 ", "7", "2024", True),
+        ("name:*", "7", "*", True),
+        ("name:*", "7", "any", False),
+        ("name:!ci", "7", "!ci", True),
+        ("[!a]*", "7", "build", True),
+        ("[!a]*", "7", "a build", False),
+        ("! ci", "7", "ci", False),
         (9223372036854775807, "9223372036854775807", "", True),
         ("٣", "٣", "other", False),
         ("!ci", "", "ci", False),
         ("!ci", "", "scheduled", True),
-        ("!ci", "", "", True),
         ("!7", "7", "Daily build", False),
         ("!name:7", "7", "Daily build", True),
         ("!name:7", "8", "7", False),
@@ -73,6 +79,108 @@ def test_an_empty_list_is_refused_since_it_could_never_match() -> None:
         parse([])
 
 
+def test_a_pattern_that_leaves_out_what_is_left_out_is_refused() -> None:
+    with pytest.raises(ValueError, match="write one `!`"):
+        parse("!!ci")
+
+
+@pytest.mark.parametrize(
+    ("written", "id_", "name"),
+    [
+        ("Production", "55", ""),
+        ("prod*", "55", ""),
+        ("name:2024", "55", ""),
+        (55, "", "Production"),
+        ("!Production", "55", ""),
+        ("!55", "", "Production"),
+        (["prod*", "!55"], "", "Production"),
+        (["Staging", 55], "", "Production"),
+    ],
+)
+def test_what_takes_an_unknown_name_or_id_to_tell_may_match_but_does_not_for_certain(
+    written: Any, id_: str, name: str
+) -> None:
+    patterns = parse(written)
+
+    assert patterns.may_match(id=id_, name=name)
+    assert not patterns.match(id=id_, name=name)
+
+
+@pytest.mark.parametrize(
+    ("written", "id_", "name", "matches"),
+    [
+        ("*", "", "", True),
+        (["Production", 55], "55", "", True),
+        (["Production", "!55"], "55", "", False),
+        (["Production", 55], "", "production", True),
+        (["Production", "!*"], "", "", False),
+    ],
+)
+def test_what_is_known_may_be_enough(
+    written: Any,
+    id_: str,
+    name: str,
+    matches: bool,  # noqa: FBT001 - a table
+) -> None:
+    patterns = parse(written)
+
+    assert patterns.match(id=id_, name=name) is matches
+    assert patterns.may_match(id=id_, name=name) is matches
+
+
+@pytest.mark.parametrize(
+    ("written", "names", "matches"),
+    [
+        ("finance", ["daily", "Finance"], True),
+        ("finance", ["daily"], False),
+        ("finance", [], False),
+        (2024, ["2024"], True),
+        ("007", ["007"], True),
+        ("name:2024", ["2024"], True),
+        ("*", [], False),
+        ("*", [""], False),
+        ("!wip", [], True),
+        ("!wip", ["daily"], True),
+        ("!wip", ["daily", "wip"], False),
+        (["fin*", "!wip"], ["finance", "wip"], False),
+    ],
+)
+def test_of_several_names_one_must_match_and_none_be_left_out(
+    written: Any,
+    names: list[str],
+    matches: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert parse(written).match_any(names) is matches
+
+
+@pytest.mark.parametrize(
+    ("written", "nothing"),
+    [
+        ("a", False),
+        ("!a", False),
+        ("!*", True),
+        (["a", "!A"], True),
+        (["a", "b", "!a"], False),
+        (["a", "!name:a"], True),
+        (["name:a*", "!a*"], True),
+        (["prod eu", "!prod*"], True),
+        (["prod*", "!prod eu"], False),
+        (["prod-*", "!prod*"], True),
+        (["[ab]", "![ab]"], True),
+        (["[ab]", "!*ab*"], False),
+        (["a?", "!a[?]"], False),
+        (["7", "!7"], True),
+        (["7", "!name:7"], False),
+        (["7", "!a"], False),
+    ],
+)
+def test_patterns_that_leave_out_all_that_they_ask_for_are_recognised(
+    written: Any,
+    nothing: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert parse(written).matches_nothing is nothing
+
+
 def test_patterns_are_left_as_they_are() -> None:
     patterns = Patterns(("a",))
 
@@ -92,3 +200,73 @@ def test_no_pattern_and_no_name_is_an_error(written: str, name: str) -> None:
     except ValueError:
         return
     patterns.match(id="7", name=name)
+
+
+WRITTEN = st.lists(
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["", "!"]),
+        st.sampled_from(["", "name:"]),
+        st.text("aA7*?[]", min_size=1, max_size=3),
+    ),
+    min_size=1,
+    max_size=4,
+)
+SHORT = st.text("aA7*[]", max_size=3)
+IDS = st.sampled_from(["", "7", "77"])
+
+
+@given(WRITTEN, IDS, SHORT)
+def test_what_matches_for_certain_may_match(written: list[str], id_: str, name: str) -> None:
+    patterns = parse(written)
+
+    assert patterns.may_match(id=id_, name=name) >= patterns.match(id=id_, name=name)
+
+
+@given(WRITTEN, IDS.filter(bool), SHORT.filter(bool))
+def test_where_all_is_known_there_is_no_doubt(written: list[str], id_: str, name: str) -> None:
+    patterns = parse(written)
+
+    assert patterns.may_match(id=id_, name=name) is patterns.match(id=id_, name=name)
+
+
+@given(WRITTEN, IDS.filter(bool), SHORT.filter(bool))
+def test_to_learn_what_was_unknown_never_turns_a_no_into_a_yes(
+    written: list[str], id_: str, name: str
+) -> None:
+    patterns = parse(written)
+
+    if patterns.match(id=id_, name=name):
+        assert patterns.may_match(id=id_)
+        assert patterns.may_match(name=name)
+        assert patterns.may_match()
+    else:
+        assert not patterns.match(id=id_)
+        assert not patterns.match(name=name)
+        assert not patterns.match()
+
+
+@given(WRITTEN, IDS, SHORT)
+def test_what_matches_nothing_matches_no_name_and_no_id(
+    written: list[str], id_: str, name: str
+) -> None:
+    patterns = parse(written)
+
+    assert not (patterns.matches_nothing and patterns.match(id=id_, name=name))
+    assert not (patterns.matches_nothing and patterns.match_any([name or "any"]))
+
+
+def test_to_leave_out_every_name_matches_what_has_none() -> None:
+    assert parse("!*").match_any([])
+    assert not parse("!*").match_any(["finance"])
+
+
+@given(WRITTEN, st.randoms(use_true_random=False), IDS, SHORT)
+def test_neither_the_order_of_patterns_nor_capital_letters_matter(
+    written: list[str], random: Any, id_: str, name: str
+) -> None:
+    shuffled = random.sample(written, len(written))
+
+    one, other = parse(written), parse(shuffled)
+
+    assert one.match(id=id_, name=name) is other.match(id=id_, name=name.swapcase())

@@ -262,6 +262,21 @@ def test_a_file_that_is_there_rules() -> None:
     assert found.configuration.warnings == ()
 
 
+def test_former_routing_keys_and_those_of_owners_are_referred_to_as_well() -> None:
+    key = "routing_key: secret:pd"
+    a_file(
+        FILE.replace(key, f"{key}, former_routing_keys: [env:PD_ROUTING_KEY, secret:old]")
+        + "owners: {Finance: {pagerduty: env:MODE_API_TOKEN}, Ada: {slack: U012AB3CD}}\n"
+    )
+
+    found = read(PD_ROUTING_KEY="was", MODE_API_TOKEN="is").configuration
+
+    assert [str(ref) for ref in settings.references(found)] == [
+        *["env:DBT", "secret:pd", "env:PD_ROUTING_KEY", "secret:old", "env:MODE_API_TOKEN"]
+    ]
+    assert not [each for each in found.warnings if "ROUTING_KEY" in each or "MODE" in each]
+
+
 def test_another_file_may_be_named() -> None:
     a_file("not: [valid", "afterrun.yaml")
     named = a_file(FILE, "rules.yaml")
