@@ -1,11 +1,12 @@
 """Runs that come to a story one after the other, each with an event of its own."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from subscriber.run import Answer, Result, Status
 from subscriber.silences import Silence, Silences
-from tests.builders import a_body, a_good_body, a_result
+from tests.builders import a_body, a_result
 from tests.subscriber.story import Story, a_rule
 
 ORDERS, ITEMS, STOCK = "model.shop.orders", "model.shop.items", "model.shop.stock"
@@ -23,25 +24,30 @@ class Runs:
     """Each method tells `story` of one run of job 7 that ends now, unless told otherwise."""
 
     story: Story
-    told: int = field(default=0)
+    told: int = 0
 
-    def fails(self, run_id: int, *nodes: str, error: str = "no such column", **told: object):
-        results = tuple(a_result(node, message=error) for node in nodes)
-        self.comes(run_id, Answer(results=results), good=False, **told)
+    def fails(
+        self, run_id: int, *nodes: str, error: str = "no such column", **told: str | int | None
+    ) -> None:
+        self.comes(
+            run_id, Answer(results=tuple(a_result(node, message=error) for node in nodes)), **told
+        )
 
-    def succeeds(self, run_id: int, *nodes: str, **told: object) -> None:
+    def succeeds(self, run_id: int, *nodes: str, **told: str | int | None) -> None:
         results = tuple(Result(node, Status.GOOD, "success") for node in nodes)
-        self.comes(run_id, Answer(results=results, is_complete=True), good=True, **told)
+        good = {"status": "Success", "code": 10, **told}
+        self.comes(run_id, Answer(results=results, is_complete=True), **good)
 
     def is_cancelled(self, run_id: int) -> None:
-        self.comes(run_id, Answer(), good=False, status="Cancelled", code=30)
+        self.comes(run_id, Answer(), status="Cancelled", code=30)
 
-    def comes(self, run_id: int, answer: Answer, *, good: bool = False, **told: object) -> None:
+    def comes(self, run_id: int, answer: Answer, **told: str | int | None) -> None:
+        """A run that failed unless `told` otherwise, of which dbt Cloud knows `answer`."""
         self.told += 1
         self.story.dbt_cloud.answer = answer
         ended_at = self.story.clock().isoformat()
-        fields = {"event_id": f"wev_{self.told}", "run_id": run_id, "runFinishedAt": ended_at}
-        self.story.comes((a_good_body if good else a_body)(**{**fields, **told}))  # type: ignore[arg-type]
+        fields: dict[str, Any] = {"event_id": f"wev_{self.told}", "runFinishedAt": ended_at}
+        self.story.comes(a_body(**{"run_id": run_id, **fields, **told}))
 
 
 def silenced(

@@ -45,8 +45,8 @@ def test_what_comes_after_it_was_told_is_another_digest_under_another_number() -
     assert told.with_line(a_line(silence="5115e9ce")).silence == "5115e9ce"
 
 
-@given(st.lists(st.text(), max_size=30), st.booleans())
-def test_it_is_read_as_it_was_kept(texts: list[str], is_told: bool) -> None:
+@given(texts=st.lists(st.text(), max_size=30), is_told=st.booleans())
+def test_it_is_read_as_it_was_kept(*, texts: list[str], is_told: bool) -> None:
     digest = Digest()
     for text in texts:
         digest = digest.with_line(a_line(text))

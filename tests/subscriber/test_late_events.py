@@ -149,7 +149,7 @@ def test_the_newest_run_is_decided_on_as_usual_and_so_is_one_of_which_that_is_no
     ],
 )
 def test_an_event_is_late_when_it_is_older_than_a_day(
-    told: Callable[[Story], dict[str, str]], opened: bool
+    *, told: Callable[[Story], dict[str, str]], opened: bool
 ) -> None:
     story, runs = an_outage()
 

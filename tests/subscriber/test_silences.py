@@ -61,7 +61,7 @@ def matches(silence: Silence, *nodes: str, destination: str = "people", episode:
     ],
 )
 def test_a_silence_matches_what_all_its_matchers_match(
-    matchers: dict[str, Any], expected: bool
+    *, matchers: dict[str, Any], expected: bool
 ) -> None:
     assert matches(a_silence(**matchers)) is expected
 
@@ -83,7 +83,7 @@ def test_a_destination_may_be_named_in_digits() -> None:
     ],
 )
 def test_a_silence_of_nodes_matches_only_if_every_node_to_be_told_is_among_them(
-    written: Any, nodes: list[str], expected: bool
+    *, written: Any, nodes: list[str], expected: bool
 ) -> None:
     assert matches(a_silence(node=written), *nodes) is expected
 
@@ -129,7 +129,7 @@ def test_of_silences_that_overlap_the_one_that_ends_last_counts() -> None:
     ],
 )
 def test_what_a_silence_held_back_waits_for_one_that_holds_back_at_least_as_much(
-    other: dict[str, Any], expected: bool
+    *, other: dict[str, Any], expected: bool
 ) -> None:
     ended = a_silence(length=HOUR, destination="people", job="7")
 

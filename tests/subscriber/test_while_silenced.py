@@ -230,9 +230,10 @@ def test_what_would_have_been_told_once_goes_into_the_line() -> None:
     runs.fails(101, ORDERS)
     story.ticks(HOUR)
 
-    assert lines(story) == [
-        "Daily build succeeded in Production\n"
-        "Daily build failed in Production: model orders: no such column"
+    (told,) = lines(story)
+    assert told.splitlines() == [
+        "Daily build succeeded in Production",
+        "Daily build failed in Production: model orders: no such column",
     ]
     assert len(story.people.actions) == 1
 
