@@ -30,8 +30,11 @@ KEPT = timedelta(days=7)
 
 SIZE_LIMIT_BYTES = 2_500  # of one as JSON: the ledger takes 900,000 for all
 
-RECHECK = timedelta(minutes=5)
-"""How soon what is held back is looked at again: a silence may be ended early, or made longer."""
+RECHECK = timedelta(minutes=4)
+"""How soon what is held back is looked at again: a silence may be ended early, or made longer.
+
+With the minute until the next tick, it is told within five.
+"""
 
 TEXT_LIMIT = 300
 MATCHERS = ("destination", "account", "project", "environment", "job", "node")
@@ -212,7 +215,7 @@ class Silences:
         return tuple(_listed(read(subject.body), self.clock()))
 
     def expire(self, id: str) -> Silence:  # noqa: A002 - the word for it
-        """End a silence now; what it held back is told within RECHECK. Harmless if it has ended.
+        """End a silence now; what it held back is told in five minutes. Harmless if it has ended.
 
         Raises Mistake if no silence has this id.
         """

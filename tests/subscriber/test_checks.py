@@ -184,8 +184,10 @@ def test_a_kind_is_asked_only_for_what_it_can_do(word: str, name: str) -> None:
 
 def test_a_refresh_under_a_rule_for_failures_is_a_mistake() -> None:
     assert mistakes(a_rule("report")) == [
-        "rules[0].when.outcome: `report` refreshes on good data only: it has nothing to do when a "
-        "run failed; ask for succeeded or clean or warned"
+        (
+            "rules[0].when.outcome: `report` refreshes on good data only: it has nothing to do "
+            "when a run failed; ask for succeeded or clean or warned"
+        )
     ]
 
 
@@ -319,8 +321,10 @@ def test_a_pattern_that_almost_matches_what_happened_is_a_typo(
     pattern: Any, name: str, meant: str
 ) -> None:
     assert found_typos(pattern, environmentName=name) == [
-        "rules[0].when.environment: no environment of the last events matches; "
-        f"did you mean `{meant}`?"
+        (
+            "rules[0].when.environment: no environment of the last events matches; "
+            f"did you mean `{meant}`?"
+        )
     ]
 
 
