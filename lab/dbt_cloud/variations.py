@@ -193,7 +193,8 @@ def _with_rows(
         which = command.split()[1]
         args = results["args"] | {"which": which, "invocation_command": command}
         artifacts[RESULTS] |= {"args": args}
-    artifacts[MANIFEST] = dict(manifest or artifacts[MANIFEST])
+    if manifest is not None:
+        artifacts[MANIFEST] = dict(manifest)
     step = replace(
         former,
         command=command or former.command,
