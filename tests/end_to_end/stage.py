@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lab import queue, stand_ins, world
+from lab.dbt_cloud.cloud import DbtCloud
 from lab.dbt_cloud.events import Event, EventType
 from lab.dbt_cloud.samples import Sample
 from lab.dbt_cloud.state import Job, Run
@@ -39,6 +40,11 @@ class Stage:
     pubsub_host: str
     stack: ExitStack
     subscribers: list[Function] = field(default_factory=list)
+    heard_before: int = 0
+
+    @property
+    def cloud(self) -> DbtCloud:
+        return self.stands.cloud
 
     def subscriber(
         self,
@@ -82,12 +88,11 @@ class Stage:
 
     def job(self, environment: str, name: str = "Nightly build") -> Job:
         """A new job in a new environment."""
-        cloud = self.stands.cloud
-        return cloud.add_job(name, cloud.add_environment(environment))
+        return self.cloud.add_job(name, self.cloud.add_environment(environment))
 
     def ends(self, job: Job, sample: str | Sample) -> Run:
         """A run of `job` goes as `sample` did, dbt Cloud tells it, and all that follows is done."""
-        run = self.stands.cloud.run(job, sample)
+        run = self.cloud.run(job, sample)
         self.tells(run)
         return run
 
@@ -105,7 +110,7 @@ class Stage:
         That is: it was taken up, or found to be, as often as it was pushed on each of
         `subscriptions`, and, with `delivered`, each action that was decided on has ended.
         """
-        event = self.stands.cloud.webhooks.event(run, event_type)
+        event = self.cloud.webhooks.event(run, event_type)
         self._posts(event, times)
         pushed = times * subscriptions
         assert self.wait(lambda: self._is_taken_up(event, pushed)), self._said()
@@ -114,15 +119,21 @@ class Stage:
 
     def sends(self, run: Run, times: int = 1) -> None:
         """dbt Cloud tells that `run` has ended, `times` times."""
-        self._posts(self.stands.cloud.webhooks.event(run, "job.run.completed"), times)
+        self._posts(self.cloud.webhooks.event(run, "job.run.completed"), times)
 
     def wait(self, until: Callable[[], bool], timeout_s: float = PATIENCE_S) -> bool:
         """Whether `until` became true; looked at whenever anybody saw anything."""
         return self.stands.timeline.wait(lambda _: until(), timeout_s)
 
-    def heard(self, since: int = 0) -> list[Heard]:
-        """What PagerDuty was sent, from its request number `since` on."""
-        return heard(self.stands.pagerduty.requests[since:])
+    @property
+    def heard(self) -> list[Heard]:
+        """What PagerDuty was sent since the stage was `cleared`."""
+        return heard(self.stands.pagerduty.requests[self.heard_before :])
+
+    def cleared(self) -> "Stage":
+        """The same stage, for a test that shares it: what was heard so far is not told again."""
+        self.heard_before = len(self.stands.pagerduty.requests)
+        return self
 
     def key(self, run: Run, subject: str | None = None) -> str:
         """The key of the episode that `run` opened, of its job unless `subject` says otherwise."""
@@ -144,7 +155,7 @@ class Stage:
 
     def _posts(self, event: Event, times: int) -> None:
         for _ in range(times):
-            delivery = self.stands.cloud.webhooks.deliver(event, self.receiver.url, WEBHOOK_SECRET)
+            delivery = self.cloud.webhooks.deliver(event, self.receiver.url, WEBHOOK_SECRET)
             assert delivery.succeeded, delivery.statuses
 
     def _is_taken_up(self, event: Event, pushed: int) -> bool:
