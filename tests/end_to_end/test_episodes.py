@@ -1,6 +1,7 @@
 """Sequences of runs, and exactly what PagerDuty is sent of them: on both ledgers and queues."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -321,6 +322,34 @@ def test_a_run_whose_nodes_are_not_known_opens_and_then_changes_nothing(stage: S
 
     key = stage.key(first)
     assert stage.heard == [triggers(key), triggers(key, "orders", new=("orders",)), resolves(key)]
+
+
+def test_an_event_of_two_days_ago_opens_nothing_where_newer_runs_exist_but_still_closes(
+    stage: Stage,
+):
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    job, closed = stage.job("By job"), stage.job("By job")
+    late = stage.cloud.run(job, failing(GOOD, "orders"), at=long_ago)
+    failed = stage.ends(closed, failing(GOOD, "orders"))
+    recovered = stage.cloud.run(closed, GOOD, at=long_ago)
+    for newest in (job, closed):
+        stage.cloud.run(newest, GOOD)
+
+    stage.tells(late)
+    stage.tells(recovered)
+
+    key = stage.key(failed)
+    assert stage.heard == [triggers(key, "orders"), resolves(key)]
+
+
+def test_an_event_of_two_days_ago_is_told_if_its_run_is_still_the_newest(stage: Stage):
+    job = stage.job("By job")
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    late = stage.cloud.run(job, failing(GOOD, "orders"), at=long_ago)
+
+    stage.tells(late)
+
+    assert stage.heard == [triggers(stage.key(late), "orders")]
 
 
 def test_a_thousand_failures_of_ten_thousand_nodes_are_one_message(stage: Stage):
