@@ -39,9 +39,12 @@ class StandIns:
     secret_manager: str
     places: dict[str, str]
 
-    def configuration(self, folder: Path) -> Path:
-        """The lab's configuration file, written into `folder` with the real addresses."""
-        text = CONFIGURATION.read_text(encoding="utf-8")
+    def configuration(self, folder: Path, text: str | None = None) -> Path:
+        """A configuration file, written into `folder` with the real addresses.
+
+        `text` is what it says, `lab/afterrun.yaml` unless given.
+        """
+        text = text or CONFIGURATION.read_text(encoding="utf-8")
         for word, address in self.places.items():
             text = text.replace(word, address)
         path = folder / "afterrun.yaml"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lab.dbt_cloud import samples, variations
 from lab.dbt_cloud.events import Event
 from lab.dbt_cloud.state import Run
 from lab.stand_ins import WEBHOOK_SECRET
@@ -25,9 +26,11 @@ def play(world: World, say: Say) -> list[Proof]:
     """Play the story; `say` is told the title of each act. Returns what was proven, or was not."""
     run, failed = _a_run_fails(world, say)
     refused = _somebody_forges(world, say, failed)
+    again = _the_same_failure_again(world, say)
+    _another_node_fails(world, say)
     _the_next_run_recovers(world, say)
     _a_good_run_refreshes(world, say)
-    return list(_proofs(world, run, failed, refused))
+    return list(_proofs(world, run, failed, refused, again))
 
 
 def _a_run_fails(world: World, say: Say) -> tuple[Run, Event]:
@@ -48,22 +51,31 @@ def _somebody_forges(world: World, say: Say, event: Event) -> list[int | None]:
     ]
 
 
+def _the_same_failure_again(world: World, say: Say) -> int:
+    """Returns how many events PagerDuty had got by the end of the act."""
+    say("The next run fails for the same reason: nobody is told again")
+    _send(world, world.stand_ins.cloud.run(sample="model_error"))
+    _wait(world, lambda: _all_is_taken(world))
+    return len(world.stand_ins.pagerduty.requests)
+
+
+def _another_node_fails(world: World, say: Say) -> None:
+    say("That is mended, but another node fails: the alert says what changed")
+    broken = variations.failing(samples.load("success"), "customers")
+    _send(world, world.stand_ins.cloud.run(sample=broken))
+    _wait(world, lambda: _all_is_taken(world))
+
+
 def _the_next_run_recovers(world: World, say: Say) -> None:
-    say("The next run of the job is good")
-    run = world.stand_ins.cloud.run(sample="success")
-    world.stand_ins.cloud.webhooks.send(
-        run, "job.run.completed", world.receiver.url, WEBHOOK_SECRET
-    )
+    say("The next run of the job is good: the alert is closed")
+    _send(world, world.stand_ins.cloud.run(sample="success"))
     _wait(world, lambda: not world.stand_ins.pagerduty.open_alerts and _all_is_taken(world))
 
 
 def _a_good_run_refreshes(world: World, say: Say) -> None:
     say("A run of the job behind the revenue report is good")
     job = world.stand_ins.cloud.add_job("Revenue marts")
-    run = world.stand_ins.cloud.run(job, sample="success")
-    world.stand_ins.cloud.webhooks.send(
-        run, "job.run.completed", world.receiver.url, WEBHOOK_SECRET
-    )
+    _send(world, world.stand_ins.cloud.run(job, sample="success"))
     _wait(world, lambda: len(world.stand_ins.mode.runs) > 0 and _all_is_taken(world))
 
 
@@ -97,13 +109,15 @@ def _wait(world: World, until: Callable[[], bool]) -> bool:
     return world.stand_ins.timeline.wait(lambda _: until(), PATIENCE_S)
 
 
-def _proofs(world: World, run: Run, failed: Event, refused: list[int | None]) -> Iterator[Proof]:
+def _proofs(
+    world: World, run: Run, failed: Event, refused: list[int | None], again: int
+) -> Iterator[Proof]:
     moments = world.stand_ins.timeline.moments
     published = _published(world, moments)
     accepted = [moment for moment in moments if _is_accepted(moment)]
     yield Proof(
         f"dbt Cloud got 202 for {len(accepted)} deliveries; Pub/Sub took {len(published)} events",
-        len(accepted) == len(published) == 4,
+        len(accepted) == len(published) == 6,
     )
     yield Proof(
         f"the forged events were refused with {refused[0]} and {refused[1]}, and not published",
@@ -122,7 +136,16 @@ def _proofs(world: World, run: Run, failed: Event, refused: list[int | None]) ->
         nodes == _nodes(run, "error") and told.get("skipped") == len(_nodes(run, "skipped")),
     )
     yield Proof(
-        "the next good run of the job closed that alert",
+        f"the same failure again told nobody: PagerDuty had got {again} event by then", again == 1
+    )
+    changed = alerts[0].events[1]["payload"]["custom_details"] if again else {}
+    new, fixed = (", ".join(changed.get(key, ())) for key in ("new", "fixed"))
+    yield Proof(
+        f"the next failure updated that alert: {new} is new, {fixed} is fixed",
+        (new, fixed) == ("customers", "orders"),
+    )
+    yield Proof(
+        "the next good run of the job closed that alert, the only one there was",
         len(alerts) == 1 and not alerts[0].is_open,
     )
     regions = [str(report.parameters.get("region")) for report in world.stand_ins.mode.runs]

@@ -1,5 +1,6 @@
 """The world: every stand-in, and both functions as real processes among them."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,7 +105,11 @@ def _google(stands: StandIns, pubsub_host: str) -> dict[str, str]:
 
 def _logged(timeline: Timeline, side: str, line: dict[str, Any]) -> None:
     """A log record as a moment: its text, and the fields that people want to see."""
-    facts = {key: str(value) for key, value in line.items() if key not in ("time", "severity")}
+    facts = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in line.items()
+        if key not in ("time", "severity")
+    }
     shown = [str(line[key]) for key in _SHOWN if line.get(key)]
     reasons = line.get("reasons")
     if isinstance(reasons, dict):

@@ -109,7 +109,7 @@ def large(good: Sample, count: int, failed: int) -> Sample:
     nodes = _nodes(good)
     like = nodes[_id(nodes, "orders")]
     (row,) = (row for row in _rows(good) if row["unique_id"] == like["unique_id"])
-    models, rows = {}, []
+    models, rows = {}, list[Row]()
     for number in range(count):
         name = f"mart_{number:05}"
         unique_id, path = f"model.teahouse.{name}", f"models/marts/{name}.sql"
@@ -125,8 +125,9 @@ def large(good: Sample, count: int, failed: int) -> Sample:
         made = {**row, "unique_id": unique_id, "relation_name": relation}
         if number < failed:
             error = DATABASE_ERROR.format(number=number)
-            made = _as_failed(made, models[unique_id], error, number)
-        rows.append(made)
+            rows.append(_as_failed(made, models[unique_id], error, number))
+        else:
+            rows.append(made)
     manifest = _last(good, MANIFEST) | {"nodes": models, "sources": {}, "exposures": {}}
     return _with_rows(good, rows, ERROR if failed else SUCCESS, manifest=manifest)
 
@@ -193,7 +194,8 @@ def _with_rows(
         which = command.split()[1]
         args = results["args"] | {"which": which, "invocation_command": command}
         artifacts[RESULTS] |= {"args": args}
-    artifacts[MANIFEST] = dict(manifest or artifacts[MANIFEST])
+    if manifest is not None:
+        artifacts[MANIFEST] = dict(manifest)
     step = replace(
         former,
         command=command or former.command,

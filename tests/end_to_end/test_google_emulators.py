@@ -4,7 +4,7 @@ import pytest
 
 from lab.stand_ins import REPORT, WORKSPACE
 from tests.emulators import ON_FIRESTORE
-from tests.end_to_end.stage import Stage, set_up
+from tests.end_to_end.stage import Stage, on_firestore, set_up
 
 # both emulators: the worker that has Firestore's starts Pub/Sub's as well
 pytestmark = ON_FIRESTORE
@@ -13,10 +13,7 @@ pytestmark = ON_FIRESTORE
 @pytest.fixture
 def stage(pubsub_emulator, firestore_emulator, tmp_path):
     with set_up(pubsub_emulator, tmp_path) as made:
-        made.subscriber(
-            FIRESTORE_EMULATOR_HOST=firestore_emulator,
-            LEDGER=f"firestore:{made.stands.project}/afterrun",
-        )
+        made.subscriber(environ=on_firestore(firestore_emulator, made.stands.project))
         yield made
 
 
