@@ -40,7 +40,7 @@ def a_configuration(text: str = FILE) -> Configuration:
 
 
 def record(ledger: Ledger, body: bytes, at: datetime = NOW - timedelta(hours=1)) -> None:
-    key = event_key(an_event(**{"event_id": json.loads(body)["eventId"]}))
+    key = event_key(an_event(event_id=json.loads(body)["eventId"]))
     ledger.record(Work(key, Kind.EVENT, {"event": body.decode()}, recorded_at=at, due_at=at))
 
 
