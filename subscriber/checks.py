@@ -85,7 +85,7 @@ def _misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[str]:
     known = lines.names(("destinations",))
     for position, name in enumerate(then):
         at: Path = (*place, "then", position)
-        if name not in known:
+        if known and name not in known:
             yield lines.at(at, f"no destination bears this name{did_you_mean(name, known)}")
         elif name in then[:position]:
             yield lines.at(at, "this destination stands here twice; it is told once")

@@ -385,10 +385,12 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
         (
             "version: 1",
             "version: 1\nowners: {Finance: {slak: U012AB3CD}}",
-            (
-                "2: owners.Finance: say how to reach this owner: `pagerduty` or `slack`\n"
-                "2: owners.Finance.slak: unknown key; did you mean `slack`?"
-            ),
+            "2: owners.Finance.slak: unknown key; did you mean `slack`?",
+        ),
+        (
+            "version: 1",
+            "version: 1\nowners: {Finance: {}}",
+            "2: owners.Finance: say how to reach this owner: `pagerduty` or `slack`",
         ),
         (
             "version: 1",

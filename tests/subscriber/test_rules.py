@@ -126,14 +126,17 @@ def test_a_trigger_that_nobody_knows_holds_no_alert_back(trigger: Any) -> None:
     ],
 )
 def test_how_a_run_ended_has_words_that_rules_use(
-    *, ended: Outcome, warned: bool | None, words: set[str]
+    ended: Outcome,
+    warned: bool | None,  # noqa: FBT001 - a table
+    words: set[str],
 ) -> None:
     assert said(ended, warned=warned) == words
 
 
 @pytest.mark.parametrize(("ended", "warned"), list(product(Outcome, [None, True, False])))
 def test_what_is_said_in_the_end_was_possible_from_the_beginning(
-    *, ended: Outcome, warned: bool | None
+    ended: Outcome,
+    warned: bool | None,  # noqa: FBT001 - a table
 ) -> None:
     assert said(ended, warned=warned) <= POSSIBLE[ended]
 
