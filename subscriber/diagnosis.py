@@ -88,9 +88,13 @@ class Diagnosis:
         """The causes of both, each once: parts of one diagnosis put together again."""
         mine = self.nodes
         causes = (*self.causes, *(c for c in other.causes if c.result.unique_id not in mine))
-        if not causes:
-            return self
-        return Diagnosis(causes, sum(len(c.skipped) for c in causes), self.text, self.notes)
+        blamed = sum(len(cause.skipped) for cause in causes)
+        return Diagnosis(
+            causes,
+            skipped=max(blamed, self.skipped, other.skipped),
+            text=self.text or other.text,
+            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+        )
 
 
 @dataclass(frozen=True)

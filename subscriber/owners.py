@@ -49,8 +49,13 @@ def find(owners: Mapping[str, Owner], *names: str) -> Owner | None:
 
     Upper and lower case are the same, and white space around a name does not count.
     """
-    known = {_plain(name): owner for name, owner in owners.items()}
-    return next((known[_plain(name)] for name in names if _plain(name) in known), None)
+    return owners.get(name_of(owners, *names))
+
+
+def name_of(owners: Mapping[str, Owner], *names: str) -> str:
+    """The name, as the map has it, of the owner that `find` finds; empty if it finds none."""
+    known = {_plain(name): name for name in owners}
+    return next((known[_plain(name)] for name in names if name and _plain(name) in known), "")
 
 
 def _plain(name: str) -> str:

@@ -43,11 +43,18 @@ _BY_TEXT = {
 def outcome(event: RunEvent) -> Outcome:
     """How the run ended, by its status code; by the status in words only if there is no code.
 
+    A status that nobody has documented is no reason for silence where the event itself says that
+    the run failed.
+
     Source: https://docs.getdbt.com/docs/deploy/webhooks
     """
     if event.status_code is not None:
-        return outcome_of(event.status_code)
-    return _BY_TEXT.get(event.status.casefold(), Outcome.UNKNOWN)
+        told = outcome_of(event.status_code)
+    else:
+        told = _BY_TEXT.get(event.status.casefold(), Outcome.UNKNOWN)
+    if told is Outcome.UNKNOWN and event.type == "job.run.errored":
+        return Outcome.FAILED
+    return told
 
 
 def outcome_of(code: int) -> Outcome:

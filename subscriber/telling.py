@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.event import RunEvent
-from subscriber import message
+from subscriber import message, owners
 from subscriber.actions import Action, Message, Verb
 from subscriber.configuration import Configuration
 from subscriber.diagnosis import Diagnosis
@@ -55,7 +55,9 @@ class Telling:
         """What is told or refreshed once for the run, by itself."""
         event = self.event
         subject = job_subject(event.job_id)
-        key = action_key(event.account_id, destination, subject, event.run_id, verb)
+        # a run that is told to have started is told to have ended as well
+        about = f"{event.run_id}/{self.outcome}" if verb is Verb.TELL else event.run_id
+        key = action_key(event.account_id, destination, subject, about, verb)
         return Action(key, destination, verb, key, told, self._occurred_at)
 
     def problem(self, diagnosis: Diagnosis, level: Level) -> Message:
@@ -82,16 +84,9 @@ class Telling:
 
     def _owner(self, diagnosis: Diagnosis) -> str:
         """The name in the owner map of whom all these nodes belong to, if that is one."""
-        known = {name.casefold(): name for name in self.configuration.owners}
+        known = self.configuration.owners
         found = {
-            next(
-                (
-                    known[name.casefold()]
-                    for name in (cause.result.owner_email, cause.result.owner)
-                    if name.casefold() in known
-                ),
-                "",
-            )
+            owners.name_of(known, cause.result.owner_email, cause.result.owner)
             for cause in diagnosis.causes
         }
         return found.pop() if len(found) == 1 else ""

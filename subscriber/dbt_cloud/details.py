@@ -106,7 +106,8 @@ def described(
 def _described(result: Result, known: Mapping[str, Details], groups: Mapping[str, Owner]) -> Result:
     own = known[result.unique_id]
     tags, group, whose = own.tags, own.group, groups.get(own.group) or own.owner
-    if result.kind in TESTS and (tested := _tested(result, own, known, groups)):
+    tested = _tested(result, own, known, groups) if result.kind in TESTS else None
+    if tested is not None:
         tags = tuple(dict.fromkeys((*tags, *tested.tags)))
         group = group or tested.group
         whose = own.owner or groups.get(group) or tested.owner
@@ -118,7 +119,8 @@ def _described(result: Result, known: Mapping[str, Details], groups: Mapping[str
         owner_email=whose.email,
         path=own.path,
         depends_on=own.depends_on,
-        is_described=True,
+        # half of what is to be known of a test is what it tests
+        is_described=result.kind not in TESTS or tested is not None or not own.depends_on,
     )
 
 

@@ -365,7 +365,7 @@ def test_people_are_told_once_of_what_is_no_problem(outcome: Outcome, headline: 
     follows = following(outcome, rule)
 
     assert one(follows).verb is Verb.TELL
-    assert one(follows).key == "1/people/job/7/100/tell/1"
+    assert one(follows).key == f"1/people/job/7/100/{outcome}/tell/1"
     assert one(follows).message.headline == headline
     assert follows.state.episodes == {}
 

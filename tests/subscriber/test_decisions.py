@@ -341,3 +341,25 @@ def test_a_replayed_event_ignores_its_age_even_if_it_has_to_wait() -> None:
     story.ticks()
 
     assert len(story.alerts.actions) == 1
+
+
+def test_people_who_ask_for_both_hear_that_a_run_started_and_how_it_ended() -> None:
+    story = a_story(a_rule("both", "people", outcome=["started", "succeeded"]))
+
+    story.comes(a_good_body(event_type="job.run.started", status="Running", code=3))
+    for event_id in ("wev_2", "wev_3"):
+        story.comes(a_good_body(event_id=event_id))
+
+    assert [action.message.headline for action in story.people.actions] == [
+        "Daily build started in Production",
+        "Daily build succeeded in Production",
+    ]
+
+
+@pytest.mark.parametrize("told", [{"code": 99}, {"code": None, "status": "Broken"}])
+def test_an_errored_event_with_a_status_nobody_knows_is_a_failure(told: dict[str, Any]) -> None:
+    story = a_story(answer=Answer(results=(a_result(),)))
+
+    story.comes(a_body(event_type="job.run.errored", **told))
+
+    assert len(story.alerts.actions) == 1

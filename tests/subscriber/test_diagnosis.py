@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscriber.diagnosis import LOG_LIMIT, Cause, Group, clean, diagnose, groups
+from subscriber.diagnosis import LOG_LIMIT, Cause, Diagnosis, Group, clean, diagnose, groups
 from subscriber.run import Answer, Level, Result, RunDetails, Status, Step
 from tests.builders import a_result
 
@@ -397,3 +397,14 @@ def test_a_chain_of_ten_thousand_skipped_nodes_in_any_order_is_diagnosed_in_one_
     )
 
     assert len(found["k1"]) == 9_999
+
+
+def test_parts_put_together_again_lose_nothing_that_either_says():
+    whole = diagnose(Answer(results=(a_result("model.a.x"), a_result("model.a.y")), notes=("n",)))
+    one = whole.only(lambda node: node.name == "x")
+    other = Diagnosis(whole.only(lambda node: node.name == "y").causes, skipped=3, text="log")
+
+    both = one.joined(other).joined(whole)
+
+    assert list(both.nodes) == ["model.a.x", "model.a.y"]
+    assert (both.skipped, both.text, both.notes) == (3, "log", ("n",))

@@ -169,3 +169,13 @@ def test_a_row_that_is_not_what_it_should_be_says_nothing(row):
 
 def pair(owner: Owner) -> tuple[str, str]:
     return owner.name, owner.email
+
+
+def test_a_test_is_known_in_full_only_with_what_it_tests():
+    own = Details(tags=("nightly",), depends_on=(ORDERS,))
+
+    without = describe(UNIQUE, {UNIQUE: own})
+    tested = describe(UNIQUE, {UNIQUE: own, ORDERS: Details(tags=("finance",))})
+
+    assert (without.is_described, tested.is_described) == (False, True)
+    assert describe(SINGULAR, {SINGULAR: Details()}).is_described, "it tests no node at all"
