@@ -218,9 +218,11 @@ def test_a_rule_about_tagged_nodes_follows_these_over_all_jobs(stage: Stage):
     failed = stage.ends(job, failing(GOOD, "orders", "stg_customers"))
     stage.ends(job, selecting(GOOD, "stg_customers"))
     stage.ends(other, selecting(GOOD, "stg_orders"))
+    not_proven = list(stage.heard)
     stage.ends(other, selecting(GOOD, "orders"))
 
     key = stage.key(failed)
+    assert not_proven == [triggers(key, "orders")]
     assert stage.heard == [triggers(key, "orders"), resolves(key)]
 
 
