@@ -41,6 +41,7 @@ class Stage:
     stack: ExitStack
     subscribers: list[Function] = field(default_factory=list)
     heard_before: int = 0
+    seen_before: int = 0
 
     @property
     def cloud(self) -> DbtCloud:
@@ -131,8 +132,9 @@ class Stage:
         return heard(self.stands.pagerduty.requests[self.heard_before :])
 
     def cleared(self) -> "Stage":
-        """The same stage, for a test that shares it: what was heard so far is not told again."""
+        """The same stage, for a test that shares it: what was seen so far is left out."""
         self.heard_before = len(self.stands.pagerduty.requests)
+        self.seen_before = len(self.stands.timeline.moments)
         return self
 
     def key(self, run: Run, subject: str | None = None) -> str:
@@ -149,8 +151,8 @@ class Stage:
         ]
 
     def logged(self, *texts: str) -> list[Moment]:
-        """What subscribers logged that begins with one of `texts`."""
-        moments = self.stands.timeline.moments
+        """What subscribers logged since then that begins with one of `texts`."""
+        moments = self.stands.timeline.moments[self.seen_before :]
         return [each for each in moments if each.side == "subscriber" and _says(each, texts)]
 
     def _posts(self, event: Event, times: int) -> None:

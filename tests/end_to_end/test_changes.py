@@ -14,6 +14,8 @@ from tests.end_to_end.stage import Stage, set_up
 GOOD = samples.load("success")
 BAD = failing(GOOD, "orders")
 
+pytestmark = pytest.mark.xdist_group("changes")  # they share a stage, and so a worker
+
 NEW_KEY = "e" * 32
 OF_TODAY = "routing_key: secret:pd-routing-key"
 

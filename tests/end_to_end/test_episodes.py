@@ -218,9 +218,11 @@ def test_a_rule_about_tagged_nodes_follows_these_over_all_jobs(stage: Stage):
     failed = stage.ends(job, failing(GOOD, "orders", "stg_customers"))
     stage.ends(job, selecting(GOOD, "stg_customers"))
     stage.ends(other, selecting(GOOD, "stg_orders"))
+    not_proven = list(stage.heard)
     stage.ends(other, selecting(GOOD, "orders"))
 
     key = stage.key(failed)
+    assert not_proven == [triggers(key, "orders")]
     assert stage.heard == [triggers(key, "orders"), resolves(key)]
 
 
@@ -380,3 +382,25 @@ def test_the_same_event_again_and_again_tells_nothing_new(stage: Stage):
         triggers(key, "stg_teas", new=("stg_teas",), fixed=("orders",)),
         resolves(key),
     ]
+
+
+@pytest.mark.parametrize(
+    ("sample", "named"),
+    [
+        ("model_error", "orders"),
+        ("failing_test", "unique_stg_customers_customer_id"),
+        ("seed_failure", "raw_orders"),
+        ("source_freshness", "till.receipts"),
+    ],
+)
+def test_the_alert_names_what_dbt_itself_says_has_failed(stage: Stage, sample: str, named: str):
+    failed = stage.ends(stage.job("By job"), sample)
+
+    assert stage.heard == [triggers(stage.key(failed), named)]
+
+
+def test_a_run_that_wrote_no_results_is_explained_by_its_log(stage: Stage):
+    stage.ends(stage.job("By job"), "compile_error")
+
+    summary = stage.triggers()[-1]["payload"]["summary"]
+    assert "Compilation Error: Model 'model.teahouse.customers'" in summary

@@ -2,8 +2,12 @@
 
 import pytest
 
+from lab.dbt_cloud import samples
+from lab.dbt_cloud.variations import failing
 from lab.faults import Fault
 from lab.pubsub.server import PubSub
+from lab.stand_ins import CONFIGURATION
+from tests.end_to_end.pager import triggers
 from tests.end_to_end.stage import Stage, set_up
 
 
@@ -28,18 +32,27 @@ def test_two_subscribers_on_one_ledger_that_both_get_every_event_send_each_alert
     assert len(stage.triggers()) == 10
 
 
-def test_a_subscriber_killed_in_the_middle_of_a_delivery_is_made_up_for(stage: Stage):
-    first = stage.subscriber()
+def test_a_subscriber_killed_between_decision_and_delivery_is_made_up_for(stage: Stage):
+    by_node = CONFIGURATION.read_text().replace("[oncall]", "[oncall]\n    alert: {per: node}")
+    first = stage.subscriber(by_node)
     pagerduty = stage.stands.pagerduty
-    pagerduty.faults.next(Fault("slow", seconds=3_600))
-    stage.sends(stage.stands.cloud.run(sample="model_error"))
-    assert stage.wait(lambda: _has_decided(stage))
+    pagerduty.faults.always(Fault("slow", seconds=3_600))
+    bad = failing(samples.load("success"), "orders", "stg_customers", "stg_teas")
+    run = stage.cloud.run(sample=bad)
+    stage.sends(run)
+    assert stage.wait(lambda: bool(stage.logged("decided")))
 
+    # none of three deliveries has ended: the first may hang, the others have not begun
     first.kill()
-    stage.repush(stage.subscriber(push=False))
+    pagerduty.faults.always(None)
+    stage.repush(stage.subscriber(by_node, push=False))
+    stage.sends(run, times=2)
 
-    assert stage.wait(lambda: len(pagerduty.alerts) == 1, timeout_s=100)
-    assert len(stage.triggers()) == 1
+    assert stage.wait(lambda: len(stage.heard) == 3, timeout_s=100)
+    nodes = ("orders", "stg_customers", "stg_teas")
+    assert sorted(stage.heard, key=lambda each: each.failed) == [
+        triggers(stage.key(run, f"node/model.teahouse.{node}"), node) for node in nodes
+    ]
 
 
 def test_an_alert_goes_out_with_what_is_known_when_dbt_cloud_is_down(stage: Stage):
@@ -75,40 +88,6 @@ def test_a_lost_answer_of_pagerduty_opens_no_second_alert(stage: Stage):
     assert len(stage.stands.pagerduty.alerts) == 1
 
 
-@pytest.mark.parametrize(
-    ("sample", "named"),
-    [
-        ("model_error", ["orders"]),
-        ("failing_test", ["unique_stg_customers_customer_id"]),
-        ("seed_failure", ["raw_orders"]),
-        ("source_freshness", ["till.receipts"]),
-    ],
-)
-def test_the_alert_names_what_dbt_itself_says_has_failed(stage: Stage, sample, named):
-    stage.subscriber()
-
-    stage.sends(stage.stands.cloud.run(sample=sample))
-
-    assert stage.wait(lambda: bool(stage.stands.pagerduty.open_alerts))
-    (trigger,) = stage.triggers()
-    failed = trigger["payload"]["custom_details"]["failed"]
-    assert [node["name"] for node in failed] == named
-
-
-def test_a_run_that_wrote_no_results_is_explained_by_its_log(stage: Stage):
-    stage.subscriber()
-
-    stage.sends(stage.stands.cloud.run(sample="compile_error"))
-
-    assert stage.wait(lambda: bool(stage.stands.pagerduty.open_alerts))
-    (trigger,) = stage.triggers()
-    assert "Compilation Error: Model 'model.teahouse.customers'" in trigger["payload"]["summary"]
-
-
 def _settled(stage: Stage) -> int:
     moments = stage.stands.timeline.moments
     return sum(1 for moment in moments if moment.what.startswith("delivered: oncall"))
-
-
-def _has_decided(stage: Stage) -> bool:
-    return any(moment.what.startswith("decided") for moment in stage.stands.timeline.moments)

@@ -16,12 +16,21 @@ from tests.end_to_end.stage import NOTHING_ELSE, Stage, on_firestore, set_up
 GOOD = samples.load("success")
 BAD = failing(GOOD, "orders")
 
+ON_ONE_STAGE = pytest.mark.xdist_group("PagerDuty away")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("stage")
+    with PubSub().running() as pubsub, set_up(pubsub.host, folder) as stage:
+        stage.subscriber()
+        yield stage
+
 
 @pytest.fixture
-def stage(tmp_path) -> Iterator[Stage]:
-    with PubSub().running() as pubsub, set_up(pubsub.host, tmp_path) as made:
-        made.subscriber()
-        yield made
+def stage(running: Stage) -> Iterator[Stage]:
+    yield running.cleared()
+    running.stands.pagerduty.faults.always(None)
 
 
 @pytest.fixture(params=["lab", pytest.param("google", marks=ON_FIRESTORE)])
@@ -47,13 +56,14 @@ def two(pubsub: str, folder, firestore: str = "") -> Iterator[Stage]:
         yield made
 
 
+@ON_ONE_STAGE
 def test_a_failure_and_a_recovery_while_pagerduty_is_away_open_nothing(stage: Stage):
-    pagerduty = stage.stands.pagerduty
+    pagerduty, job = stage.stands.pagerduty, stage.job("Production")
     pagerduty.faults.always(Fault("answer", 503))
-    stage.tells(stage.cloud.run(sample=BAD), delivered=False)
+    stage.tells(stage.cloud.run(job, BAD), delivered=False)
     assert stage.wait(lambda: bool(stage.logged("not delivered yet")))
 
-    stage.tells(stage.cloud.run(sample=GOOD), delivered=False)
+    stage.tells(stage.cloud.run(job, GOOD), delivered=False)
     pagerduty.faults.always(None)
 
     assert stage.wait(lambda: len(stage.logged("superseded")) == 2)
@@ -61,29 +71,31 @@ def test_a_failure_and_a_recovery_while_pagerduty_is_away_open_nothing(stage: St
     assert stage.heard == []
 
 
+@ON_ONE_STAGE
 def test_what_pagerduty_may_have_opened_is_resolved_in_the_end(stage: Stage):
-    pagerduty = stage.stands.pagerduty
+    pagerduty, job = stage.stands.pagerduty, stage.job("Production")
     pagerduty.faults.always(Fault("lost"))
-    failed = stage.cloud.run(sample=BAD)
+    failed = stage.cloud.run(job, BAD)
     stage.tells(failed, delivered=False)
     assert stage.wait(lambda: bool(stage.logged("not delivered yet")))
 
-    stage.tells(stage.cloud.run(sample=GOOD), delivered=False)
+    stage.tells(stage.cloud.run(job, GOOD), delivered=False)
     pagerduty.faults.always(None)
 
     assert stage.wait(lambda: bool(stage.logged("delivered")))
     *opened, closed = stage.heard
     assert set(opened) == {triggers(stage.key(failed), "orders")}
     assert closed == resolves(stage.key(failed))
-    assert len(pagerduty.alerts) == 1
+    assert not pagerduty.open_alerts
 
 
+@ON_ONE_STAGE
 def test_changes_while_pagerduty_is_away_are_told_in_their_order(stage: Stage):
-    pagerduty = stage.stands.pagerduty
+    pagerduty, job = stage.stands.pagerduty, stage.job("Production")
     pagerduty.faults.always(Fault("answer", 503))
-    first = stage.cloud.run(sample=BAD)
+    first = stage.cloud.run(job, BAD)
     stage.tells(first, delivered=False)
-    stage.tells(stage.cloud.run(sample=failing(GOOD, "stg_teas")), delivered=False)
+    stage.tells(stage.cloud.run(job, failing(GOOD, "stg_teas")), delivered=False)
     assert stage.wait(lambda: bool(stage.logged("not delivered yet")))
 
     pagerduty.faults.always(None)
