@@ -11,11 +11,13 @@ from shared import log
 from shared.errors import PermanentFailure, TemporaryFailure
 from shared.event import RunEvent
 from subscriber.actions import Action, Verb, key_with
+from subscriber.alerts import touched
 from subscriber.configuration import Configuration
-from subscriber.consequences import Consequences, Look, consequences, touched
+from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
 from subscriber.deliveries import is_refused
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
+from subscriber.look import Look
 from subscriber.remembered import Remembered, recall, write
 from subscriber.rules import Rule
 from subscriber.run import Answer, Outcome, Question, Status, outcome
@@ -120,7 +122,7 @@ class Decisions:
     def _look(
         self, decision: "_Decision", rules: Sequence[Rule], answer: Answer, remembered: Remembered
     ) -> Look:
-        newest = answer.newest_run or 0
+        newest = max(answer.newest_run or 0, remembered.state.newest_run)
         return Look(
             configuration=self.configuration,
             rules=rules,

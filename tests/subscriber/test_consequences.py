@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from subscriber.actions import Action, Verb
-from subscriber.consequences import Consequences, Look, consequences
+from subscriber.consequences import Consequences, consequences
 from subscriber.episodes import Bad, Episode
+from subscriber.look import Look
 from subscriber.rules import Override, Rule
 from subscriber.run import Answer, Level, Outcome, Result, RunDetails, Status, Step
 from subscriber.states import State
