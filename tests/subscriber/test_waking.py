@@ -362,6 +362,18 @@ def test_a_reminder_goes_out_though_what_was_told_last_is_forgotten() -> None:
     assert story.alerts.actions[-1].message.headline == headline
 
 
+def test_more_nodes_than_are_kept_are_no_news_when_they_fail_again() -> None:
+    story, runs = a_story({})
+    many = [f"model.shop.m{number}" for number in range(2_500)]
+
+    runs.fails(100, *many)
+    runs.fails(101, *many)
+    assert story.alerts.verbs() == by_run(("open", 100))
+    runs.fails(102, *many, ORDERS)
+
+    assert story.alerts.verbs()[1:] == by_run(("update", 100))
+
+
 # what may go wrong
 
 

@@ -12,13 +12,15 @@ from subscriber.ledger.contract import Ledger
 from subscriber.ledger.firestore import FirestoreLedger
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.ledger.sqlite import SqliteLedger
+from subscriber.run import Answer, Result, Status
 from subscriber.silences import Silences
-from tests.builders import a_good_body, a_tick
+from tests.builders import a_good_body, a_result, a_tick
 from tests.emulators import ON_FIRESTORE
 from tests.subscriber.runs import ITEMS, ONCALL, ORDERS, PEOPLE, STOCK, Runs, by_run, silenced
 from tests.subscriber.story import REFRESH, Story, a_rule
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
+MINUTE, HOUR = 60, 3_600
+GOOD_ITEMS = Result(ITEMS, Status.GOOD, "success")
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("firestore", marks=ON_FIRESTORE)])
@@ -157,6 +159,19 @@ def test_an_update_is_held_back_and_the_last_state_is_told_at_the_end(story: Sto
     assert told.facts["run_id"] == "104"
 
 
+def test_an_update_that_was_held_back_does_not_wait_for_the_next_reminder() -> None:
+    story, runs = in_memory(
+        a_rule("people hear", "people", alert={"remind": "24h"}, outcome="failed")
+    )
+    runs.fails(100, ORDERS)
+    silenced(story, 60)
+
+    runs.fails(101, ORDERS, ITEMS)
+    story.ticks(HOUR)
+
+    assert story.people.verbs() == by_run(("open", 100), ("update", 100))
+
+
 def test_a_failing_run_after_the_end_tells_what_has_changed_since_it_was_told_last() -> None:
     story, runs = in_memory()
     runs.fails(100, ORDERS)
@@ -170,6 +185,20 @@ def test_a_failing_run_after_the_end_tells_what_has_changed_since_it_was_told_la
 
     assert story.people.verbs() == by_run(("open", 100), ("update", 100))
     assert story.people.actions[-1].message.new == ("items",)
+
+
+def test_nodes_that_came_and_went_under_a_silence_are_not_told_as_failing() -> None:
+    story, runs = in_memory()
+    runs.fails(100, ORDERS)
+    silenced(story, 60)
+
+    runs.fails(101, ORDERS, ITEMS)
+    runs.comes(102, Answer(results=(a_result(ORDERS, message="no such column"), GOOD_ITEMS)))
+    story.ticks(HOUR)
+
+    told = story.people.actions[-1].message
+    assert [node.unique_id for node in told.nodes] == [ORDERS]
+    assert told.facts["run_id"] == "102"
 
 
 def test_nodes_that_recovered_under_a_silence_are_told_at_its_end() -> None:
