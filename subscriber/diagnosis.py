@@ -71,8 +71,11 @@ class Diagnosis:
 
     @cached_property
     def nodes(self) -> Mapping[str, str]:
-        """The fingerprint of its error, by the unique id of each cause."""
-        return {cause.result.unique_id: cause.fingerprint for cause in self.causes}
+        """The fingerprint of its error, by the unique id of each cause; empty for no message."""
+        return {
+            cause.result.unique_id: cause.fingerprint if cause.message else ""
+            for cause in self.causes
+        }
 
     def only(self, wanted: Callable[[Result], bool]) -> "Diagnosis":
         """The causes whose results are wanted, with what was skipped for them.

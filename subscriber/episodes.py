@@ -24,18 +24,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 
 from subscriber.actions import Verb
 from subscriber.rules import Alert
 from subscriber.run import Level
 
-NOBODY: Mapping[str, "Bad"] = MappingProxyType({})
-
 
 @dataclass(frozen=True)
 class Bad:
-    """A node with the problem: the latest run in which it had it, and which error it was."""
+    """A node with the problem: the latest run in which it had it, and which error it was.
+
+    `error` is its fingerprint; empty if dbt Cloud did not say.
+    """
 
     run: int
     error: str
@@ -104,7 +104,6 @@ class Seen:
     by_nodes: bool = False
     warnings: bool = False
     nodes: Mapping[str, str] | None = None
-    more_nodes: int = 0
     bad: Collection[str] = frozenset()
     proven: Collection[str] = frozenset()
     is_good_run: bool = False
@@ -236,8 +235,10 @@ def _updated(before: Episode, after: Episode, seen: Seen, change: Change, reason
 def _with(episode: Episode, seen: Seen, *, is_again: bool) -> Episode:
     """`episode` after a run with the problem; a run that comes again does not count twice."""
     nodes = dict(_left(episode, seen))
-    if seen.nodes is not None:
-        nodes |= {node: Bad(seen.run_id, error) for node, error in seen.nodes.items()}
+    for node, error in (seen.nodes or {}).items():
+        known = episode.nodes.get(node, Bad(0, ""))
+        # another job's newer run may have been bad too
+        nodes[node] = Bad(max(seen.run_id, known.run), error or known.error)
     return replace(
         episode,
         runs=episode.runs + (0 if is_again else 1),
@@ -246,7 +247,7 @@ def _with(episode: Episode, seen: Seen, *, is_again: bool) -> Episode:
         alert=seen.alert,
         warnings=seen.warnings,
         nodes=nodes,
-        more_nodes=episode.more_nodes if seen.nodes is None else seen.more_nodes,
+        more_nodes=episode.more_nodes if seen.nodes is None else 0,
     )
 
 
@@ -270,7 +271,9 @@ def _change(before: Episode, after: Episode) -> Change:
     new = new[max(before.more_nodes - after.more_nodes, 0) :]
     still = tuple(node for node in before.nodes if node in after.nodes)
     fixed = tuple(node for node in before.nodes if node not in after.nodes)
-    errs_otherwise = any(before.nodes[node].error != after.nodes[node].error for node in still)
+    errors = ((before.nodes[node].error, after.nodes[node].error) for node in still)
+    # an error that was not told then or now is no other one
+    errs_otherwise = any(then and now and then != now for then, now in errors)
     is_other = bool(new or fixed) or errs_otherwise or before.level is not after.level
     return Change(new, still, fixed, is_other)
 

@@ -260,6 +260,22 @@ def test_another_problem_is_told_as_a_change(seen: Seen, change: Change) -> None
     assert decided.episode.told_at == NOW
 
 
+@pytest.mark.parametrize(("then", "now"), [("", "error of a"), ("error of a", "")])
+def test_an_error_that_was_not_said_then_or_now_is_no_other_one(then: str, now: str) -> None:
+    episode = an_open(nodes={"a": Bad(105, then)})
+
+    assert decide(episode, a_problem(nodes={"a": now})).verb is None
+
+
+def test_a_node_is_remembered_by_the_newest_run_that_it_was_bad_in() -> None:
+    episode = an_open(latest_run=200, by_nodes=True, nodes={"a": Bad(200, "error of a")})
+
+    decided = decide(episode, a_problem(150))
+
+    assert decided.episode
+    assert decided.episode.nodes["a"].run == 200
+
+
 def test_a_node_that_was_skipped_this_time_is_not_fixed() -> None:
     decided = decide(an_open(), a_problem(nodes={"b": "error of b"}, bad={"b"}, proven=set()))
 
