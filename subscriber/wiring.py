@@ -9,12 +9,14 @@ from pathlib import Path
 
 from shared import log, secret_refs
 from shared.secret_refs import SecretReader
-from shared.settings import environment, is_loopback, topic_path
+from shared.settings import environment, is_loopback, subscription_path, topic_path
 from subscriber import certificates, settings
 from subscriber.dbt_cloud import hosts
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.ask import DbtCloud
 from subscriber.dbt_cloud.discovery import Discovery
+from subscriber.dead_letter_box import DeadLetterBox
+from subscriber.dead_letter_subscription import DeadLetterSubscription
 from subscriber.dead_letters import PubsubDeadLetters
 from subscriber.decisions import Decisions
 from subscriber.deliveries import Deliveries
@@ -24,8 +26,12 @@ from subscriber.process import Processor
 from subscriber.push_auth import Certificates, Off, Platform, PushAuth, Verify
 from subscriber.secrets import Secrets
 from subscriber.settings import LedgerSettings, PushSettings, Settings
+from subscriber.silences import Silences
 from subscriber.spelling import Spelling
+from subscriber.topic import Topic
 from subscriber.waking import Waking
+
+NOW = partial(datetime.now, UTC)
 
 _building = threading.Lock()
 
@@ -64,8 +70,32 @@ def _subscriber() -> Subscriber:
     return Subscriber(_push_auth(chosen.push, is_emulated=chosen.is_emulated), _processor(chosen))
 
 
+def dead_letter_box() -> DeadLetterBox:
+    """For an operator: the dead letters of this configuration, to list and to replay."""
+    chosen = configured()
+    return DeadLetterBox(
+        DeadLetterSubscription(
+            lambda: subscription_path(chosen.dead_letter_subscription, chosen.project),
+            lambda: topic_path(chosen.dead_letter_topic, chosen.project),
+        ),
+        _ledger(chosen.ledger, chosen.firestore_host),
+        Topic(
+            "topic of events",
+            "PUBSUB_TOPIC",
+            lambda: topic_path(chosen.event_topic, chosen.project),
+        ),
+        NOW,
+    )
+
+
+def silences() -> Silences:
+    """For an operator: the silences of this ledger, to make, list and end."""
+    chosen = configured()
+    return Silences(_ledger(chosen.ledger, chosen.firestore_host), NOW)
+
+
 def _processor(chosen: Settings) -> Processor:
-    clock = partial(datetime.now, UTC)
+    clock = NOW
     reader = SecretReader(project=chosen.project, manager_host=chosen.secret_manager_host)
     secrets = Secrets(reader.resolve)
     ledger = _ledger(chosen.ledger, chosen.firestore_host)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -106,18 +105,6 @@ class UnreachableLedger(MemoryLedger):
 
             return fails
         return found
-
-
-class ReopeningLedger(MemoryLedger):
-    """A ledger that can reopen what is settled."""
-
-    def reopen(self, key: str, *, now: datetime) -> bool:
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None or entry.due_at is not None or entry.is_expired(now):
-                return False
-            self._entries[key] = replace(entry, due_at=now, attempts=0, expire_at=None)
-            return True
 
 
 class FakeLetters:

@@ -11,8 +11,9 @@ from subscriber.dead_letter import Message
 from subscriber.dead_letter_box import ACT_S, LOOK_S, DeadLetterBox
 from subscriber.dead_letter_replay import Outcome, Replayed
 from subscriber.ledger.contract import Kind, Work
+from subscriber.ledger.memory import MemoryLedger
 from tests.builders import NOW, Clock
-from tests.fakes import FakeLetters, FakeTopic, ReopeningLedger
+from tests.fakes import FakeLetters, FakeTopic
 
 LONG_AGO = NOW - timedelta(days=1)
 
@@ -43,7 +44,7 @@ class Box:
     """A box, and all that it touches."""
 
     letters: FakeLetters
-    ledger: ReopeningLedger = field(default_factory=ReopeningLedger)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
     events: FakeTopic = field(default_factory=FakeTopic)
     clock: Clock = field(default_factory=Clock)
     elapsed: list[float] = field(default_factory=list)
@@ -210,7 +211,7 @@ def test_a_letter_stays_while_its_message_cannot_be_published() -> None:
 
 
 def test_a_letter_stays_while_the_ledger_does_not_answer() -> None:
-    class Away(ReopeningLedger):
+    class Away(MemoryLedger):
         def reopen(self, key: str, *, now: datetime) -> bool:
             raise TemporaryFailure("the ledger is away")
 
@@ -309,7 +310,7 @@ def test_what_becomes_a_dead_letter_again_meanwhile_is_not_replayed_again() -> N
 
 
 def test_two_letters_of_one_action_replay_it_once() -> None:
-    class RefusedAtOnce(ReopeningLedger):
+    class RefusedAtOnce(MemoryLedger):
         def reopen(self, key: str, *, now: datetime) -> bool:
             reopened.append(key)
             return True
@@ -324,7 +325,7 @@ def test_two_letters_of_one_action_replay_it_once() -> None:
 
 
 def test_whoever_reopens_second_finds_it_due() -> None:
-    class Slower(ReopeningLedger):
+    class Slower(MemoryLedger):
         def reopen(self, key: str, *, now: datetime) -> bool:
             assert super().reopen(key, now=now)  # somebody else's
             return super().reopen(key, now=now)
@@ -337,7 +338,7 @@ def test_whoever_reopens_second_finds_it_due() -> None:
 
 
 def test_what_is_forgotten_at_the_last_moment_stays() -> None:
-    class Forgets(ReopeningLedger):
+    class Forgets(MemoryLedger):
         def reopen(self, key: str, *, now: datetime) -> bool:
             return False
 

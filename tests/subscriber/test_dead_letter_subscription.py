@@ -21,11 +21,12 @@ from subscriber.dead_letter_replay import SETTLING, Outcome
 from subscriber.dead_letter_subscription import LEASE_S, LEASES_LIMIT, DeadLetterSubscription
 from subscriber.dead_letters import PubsubDeadLetters
 from subscriber.deliveries import is_refused
+from subscriber.ledger.memory import MemoryLedger
 from subscriber.push import Delivered
 from subscriber.topic import Topic
 from tests.builders import Clock, a_body
 from tests.emulators import ON_PUBSUB
-from tests.fakes import FakeDeadLetters, ReopeningLedger
+from tests.fakes import FakeDeadLetters
 from tests.lab.pubsub.clients import QUICK
 from tests.subscriber.story import Story
 
@@ -52,7 +53,7 @@ class Post:
     """
 
     queue: Queue
-    ledger: ReopeningLedger = field(default_factory=ReopeningLedger)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
 
     def box(self, name: str = NAME) -> DeadLetterBox:
         letters = DeadLetterSubscription(
@@ -137,7 +138,7 @@ def test_an_action_refused_for_good_is_listed_with_its_reason_and_replayed(post:
 
 
 def test_an_event_that_could_not_be_decided_on_is_listed_and_replayed(post: Post) -> None:
-    class Unsure(ReopeningLedger):
+    class Unsure(MemoryLedger):
         """Has no place for what is decided, at first."""
 
         refuses = True
