@@ -156,7 +156,8 @@ class Case:
         if at is None:
             return None
         subjects = (job_key(look.event), environment_key(look.event))
-        return timers.of_episode(subjects, look.event, self.slot, episode, at, held)
+        timer = timers.of_episode(subjects, look.event, self.slot, episode, at, held)
+        return None if timer.key == episode.timer else timer
 
     @cached_property
     def _silence(self) -> Silence | None:

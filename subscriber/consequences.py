@@ -1,5 +1,6 @@
 """Consequences: what a run changes in what is remembered, and what is to be told of it. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,11 @@ from subscriber.states import State
 from subscriber.timers import Timer
 from subscriber.wanted import wanted
 
+# of the actions of one decision; beside them are two documents of 800 kB, and the emulator of
+# Firestore takes 4 MiB at once
+SIZE_LIMIT_BYTES = 2_000_000
+WRITES_LIMIT = 400  # Firestore takes 500
+
 
 @dataclass(frozen=True)
 class Consequences:
@@ -30,13 +36,23 @@ class Consequences:
     """Keys of the episodes that are over."""
     rules: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
+    is_whole: bool = True
+    """False if more follows: write this, and look again at what is remembered then."""
 
 
 def consequences(look: Look, state: State) -> Consequences:
-    """What follows from a run, where `state` is remembered of its job and environment."""
+    """What follows from a run, where `state` is remembered of its job and environment.
+
+    As much of it as one decision may hold; what was decided on before follows no second time.
+    """
     verdicts = judged(look.configuration, look.rules, look.event, look.outcome, look.answer)
-    alerts = list(_alerts(look, state, verdicts))
-    found: list[Found] = [*alerts, *_tellings(look, verdicts), *_refreshes(look, verdicts)]
+    everything = [
+        *_alerts(look, state, verdicts),
+        *_tellings(look, verdicts),
+        *_refreshes(look, verdicts),
+    ]
+    found = _within_a_decision(everything)
+    alerts = [each for each in found if isinstance(each, FoundEpisode)]
     return Consequences(
         _after(look, state, alerts),
         actions=tuple(each.action for each in found if each.action),
@@ -45,7 +61,21 @@ def consequences(look: Look, state: State) -> Consequences:
         ended=frozenset(each.ended for each in alerts if each.ended),
         rules=said_by(verdicts),
         reasons=_reasons(found),
+        is_whole=len(found) == len(everything),
     )
+
+
+def _within_a_decision(found: Sequence[Found]) -> Sequence[Found]:
+    """The first of `found`: as many as may be written together, and one at the least."""
+    size_bytes = writes = 0
+    for count, each in enumerate(found):
+        held = each.timer.action if each.timer else None
+        bodies = [action.body() for action in (each.action, held) if action]
+        size_bytes += sum(len(json.dumps(body)) for body in bodies)
+        writes += bool(each.action) + bool(each.timer)
+        if count and (size_bytes > SIZE_LIMIT_BYTES or writes > WRITES_LIMIT):
+            return found[:count]
+    return found
 
 
 def _reasons(found: Sequence[Found]) -> Mapping[str, str]:

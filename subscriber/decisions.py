@@ -37,7 +37,7 @@ needs its results; longer than the pause that dbt Cloud asks for with a 429."""
 WAIT = timedelta(seconds=15)
 GIVE_UP_AFTER = timedelta(hours=24)
 ATTEMPTS_LIMIT = 100
-CONTENDED = 20  # decisions lost in a row before the event is left for a tick
+ROUNDS = 40  # decisions lost to others, or parts of a large one, before it is left for a tick
 NODES_ASKED = 50  # of open alerts, whether the project still has them
 RECORD_LIMIT = 200  # rules, reasons and actions that are kept with an event
 TEXT_LIMIT = 200  # characters of each
@@ -90,7 +90,8 @@ class Decisions:
         decision = _Decision(work, owner, event, outcome(event), self._is_old(work, event))
         asked: Question | None = None
         answer = Answer()
-        for _ in range(CONTENDED):
+        told: list[Action] = []
+        for _ in range(ROUNDS):
             remembered = recall(self.ledger, event)
             if not self._concerns(event, decision.outcome, remembered.state):
                 return self._settle(decision, "no rule and no open alert concerns it")
@@ -107,16 +108,18 @@ class Decisions:
             never = self._never_opened(remembered.state, look)
             follows = consequences(look, remembered.state.without(set(never)))
             if wait and not follows.actions:
-                return self._wait(decision, answer)
-            settles = None if wait else self._settlement(decision, look, follows)
+                self._wait(decision, answer)
+                return told
+            is_last = follows.is_whole and not wait
+            settles = self._settlement(decision, look, follows, told) if is_last else None
             over = [_never_to_open(key, look.now) for key in never.values()]
             if write(self.ledger, remembered, follows, event, look.now, settles, over):
                 _log(decision, follows)
-                if wait:
-                    self._wait(decision, answer)
-                return follows.actions
-            if self._is_taken_over(decision):
-                return ()
+                told += follows.actions
+                if is_last:
+                    return told
+            elif self._is_taken_over(decision):
+                return told
         raise TemporaryFailure("others decide on this job all the time")
 
     def _look(
@@ -210,7 +213,7 @@ class Decisions:
         work = self.ledger.work(decision.work.key)
         return work is None or work.is_settled or work.owner != decision.owner
 
-    def _wait(self, decision: "_Decision", answer: Answer) -> Sequence[Action]:
+    def _wait(self, decision: "_Decision", answer: Answer) -> None:
         limit = DOWN_LIMIT if answer.was_down else WAIT_LIMIT
         due_at = min(self.clock() + WAIT, decision.work.recorded_at + limit)
         log.info("waiting for metadata", **decision.about(), due_at=due_at)
@@ -218,14 +221,15 @@ class Decisions:
         reason = {"reason": "dbt Cloud does not know the nodes yet"}
         result = reason | ({"replayed": True} if _is_replayed(work) else {})
         self.ledger.postpone(work.key, owner=decision.owner, due_at=due_at, result=result)
-        return ()
 
-    def _settlement(self, decision: "_Decision", look: Look, follows: Consequences) -> Settlement:
+    def _settlement(
+        self, decision: "_Decision", look: Look, follows: Consequences, told: Sequence[Action]
+    ) -> Settlement:
         result = {
             "outcome": decision.outcome,
             "warned": look.answer.warned if decision.outcome is Outcome.SUCCEEDED else None,
             "late": look.is_late,
-            "actions": [action.key for action in follows.actions][:RECORD_LIMIT],
+            "actions": [action.key for action in (*told, *follows.actions)][:RECORD_LIMIT],
             "rules": _bounded(follows.rules),
             "reasons": _bounded(follows.reasons),
             "notes": [note[:TEXT_LIMIT] for note in look.answer.notes[:RECORD_LIMIT]],

@@ -24,10 +24,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 from subscriber.actions import Verb
 from subscriber.rules import Alert
 from subscriber.run import Level
+
+ID_LIMIT = 500  # characters of a unique id in a key
 
 
 @dataclass(frozen=True)
@@ -304,7 +307,10 @@ def job_subject(job_id: str) -> str:
 
 
 def node_subject(unique_id: str) -> str:
-    return f"node/{unique_id}"
+    """The subject of a node; one with an id that is no id still has a subject of its own."""
+    if len(unique_id) <= ID_LIMIT and unique_id.isprintable():
+        return f"node/{unique_id}"
+    return f"node/sha256-{sha256(unique_id.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def run_subject(run_id: str) -> str:

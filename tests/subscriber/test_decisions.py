@@ -232,7 +232,7 @@ def test_a_decision_that_others_were_quicker_with_is_thought_over() -> None:
 
 
 def test_an_event_that_is_contended_all_the_time_is_left_for_a_tick() -> None:
-    ledger = Busy(times=25)
+    ledger = Busy(times=45)
     story = a_story(ledger=ledger)
 
     story.comes(a_body())
