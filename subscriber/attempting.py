@@ -57,7 +57,8 @@ class Attempting:
             return self._sent(anew, action, opening)
 
     def _sent(self, ready: Ready, action: Action, opening: Opening | None) -> Sent:
-        opened = opening.handle if opening else None
+        # of an opening that went unanswered nothing is known
+        opened = opening.handle if opening and opening.handle != Handle() else None
         try:
             return Sent(ready, ready.destination.deliver(action, self.outbound, opened))
         except UnknownOutcome as unknown:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from shared import log
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
 from subscriber import budgets, superseding
-from subscriber.actions import Action, Verb, WrittenByNewer
+from subscriber.actions import Action, Handle, Verb, WrittenByNewer
 from subscriber.attempting import Attempting, Sent
 from subscriber.credentials import Read
 from subscriber.dead_letters import DeadLetters
@@ -146,7 +146,8 @@ class Deliveries:
             self._endings.refused(claim, action, str(failure))
             self._let_go_of_opening(action)
             return None
-        if opening is None and action.verb in _OPENS:
+        is_the_first = opening is None or opening.handle == Handle()
+        if is_the_first and action.verb in _OPENS:
             self._keep(action, sent)
         if sent.unknown is not None:
             # it may have been carried out: not again before that can be over

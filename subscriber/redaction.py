@@ -88,7 +88,7 @@ _SHAPES = (
     _shape(
         "pass pwd secret token key sig sas",
         rf"(?P<kept>(?<!expected )(?<!the secret )(?:{_KEYS})"
-        rf"[\"'`\\\]]{{0,3}}[ \t]{{0,8}}(?:==?>?|:=?(?!:))[ \t]{{0,8}})"
+        rf"[\"'`\\\]]{{0,3}}[ \t]{{0,8}}(?:==?+>?+|:=?+(?!:))[ \t]{{0,8}})"
         rf"(?!\[redacted\]|(?:null|none|true|false)\b){_VALUE}",
     ),
     # environment variables of dbt whose names say that they are secret

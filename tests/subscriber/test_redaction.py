@@ -138,3 +138,11 @@ def test_a_password_of_any_letters_is_redacted(secret):
 )
 def test_a_text_of_any_length_comes_to_an_end(repeated):
     assert redacted(repeated * (500_000 // len(repeated)))
+
+
+@pytest.mark.parametrize("text", ["PASSWORD==0", "token==abc def", "password==>x", "pwd:=x y"])
+def test_signs_between_a_key_and_its_value_are_no_part_of_the_value(text):
+    once = redacted(text)
+
+    assert REDACTED in once
+    assert redacted(once) == once
