@@ -49,6 +49,7 @@ def test_of_an_open_that_went_unanswered_there_is_no_handle() -> None:
     runs.fails(100, ORDERS)
     runs.succeeds(101, ORDERS)
     story.ticks(after_s=61)
+    story.ticks(after_s=61)
 
     assert channel.opened[-1] == ("close", None)
 
