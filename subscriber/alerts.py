@@ -83,6 +83,8 @@ class Case:
             says = Says.PROBLEM
         elif evidence.is_of_an_end and (is_well or by_nodes):
             says = Says.GOOD
+        elif self._is_of_the_job and evidence.fails_by_known_nodes:
+            says = Says.OTHER
         else:
             says = Says.NOTHING
         silence = self._silence
@@ -174,8 +176,11 @@ class Case:
     @property
     def _place(self) -> str:
         destination, subject = self.slot
-        is_the_job = subject == job_subject(self.look.event.job_id)
-        return destination if is_the_job else f"{destination} {subject}"
+        return destination if self._is_of_the_job else f"{destination} {subject}"
+
+    @property
+    def _is_of_the_job(self) -> bool:
+        return self.slot[1] == job_subject(self.look.event.job_id)
 
 
 def touched(look: Look, state: State) -> Iterator[tuple[Slot, Episode]]:

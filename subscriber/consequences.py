@@ -14,7 +14,7 @@ from subscriber.look import TOO_LATE, Look, by
 from subscriber.matching import Verdict, judged, said_by
 from subscriber.run import Level, Outcome
 from subscriber.silences import silencing
-from subscriber.states import State
+from subscriber.states import State, place
 from subscriber.timers import Timer
 from subscriber.wanted import wanted
 
@@ -97,6 +97,8 @@ def _after(look: Look, state: State, alerts: Sequence[FoundEpisode]) -> State:
         if before is not None and before.by_nodes:
             left = each.episode.nodes if each.episode else {}
             fixed |= {node: run_id for node in before.nodes if node not in left}
+            if each.episode is None:
+                fixed[place(each.slot)] = before.latest_run
     did_end = look.outcome in (Outcome.FAILED, Outcome.SUCCEEDED)
     newest_run = max(state.newest_run, run_id) if did_end else state.newest_run
     return State(newest_run, episodes, fixed)
@@ -108,6 +110,10 @@ def _alerts(look: Look, state: State, verdicts: Sequence[Verdict]) -> Iterator[F
     evidence = Evidence.of(look.outcome, look.answer)
     for slot in sorted({*asked, *state.episodes}):
         before, want = state.episodes.get(slot), asked.get(slot)
+        if before is None and int(look.event.run_id) <= state.fixed.get(place(slot), 0):
+            # its event came once more, after another job's run ended what it had begun
+            yield FoundEpisode("/".join(slot), "what this run began is over", slot=slot)
+            continue
         found = Case(look, evidence, state.newest_run, slot, before, want).found()
         if found is not None:
             yield found

@@ -202,6 +202,9 @@ class Decisions:
         """Slots whose open was refused for good, with its key: the next problem tries anew."""
         found = {}
         for slot, episode in touched(look, state):
+            if int(look.event.run_id) <= episode.latest_run:
+                # the run that it was opened for: its open, and the replay of it, are still that
+                continue
             opening = key_with(episode.latest_action, Verb.OPEN)
             keys = dict.fromkeys((opening, episode.latest_action))
             # an update that was delivered has opened it all the same

@@ -8,6 +8,7 @@ A subject is a job (`job/7`), a node (`node/model.shop.orders`) or a single run 
 | any  | nothing (cancelled, unknown, no proof of anything) | nothing |
 | none | the problem, `after` not reached yet, or silenced | hold: nobody is told |
 | held | recovered | forget: nobody was told |
+| held, nodes not known | a newer run failed with known nodes of others | forget |
 | none, held | the problem, `after` reached | open |
 | open | the problem, as before or with nodes not known | nothing, or remind after `remind` |
 | open | the problem with other nodes, another error or level | update: new, still, fixed |
@@ -83,6 +84,8 @@ class Episode:
 
 class Says(StrEnum):
     PROBLEM = "problem"
+    OTHER = "other"
+    """The job failed, with known nodes, none of which this subject is about."""
     GOOD = "good"
     NOTHING = "nothing"
 
@@ -146,6 +149,8 @@ def decide(episode: Episode | None, seen: Seen) -> Decided:
         return _problem(episode, seen)
     if seen.says is Says.GOOD and episode is not None:
         return _recovery(episode, seen)
+    if seen.says is Says.OTHER and episode and not episode.is_open and not episode.nodes:
+        return Decided(None, None, "a newer run failed, and with which nodes is known")
     return Decided(
         episode, None, "nothing failed and nothing is open" if not episode else "no news"
     )

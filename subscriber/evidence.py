@@ -28,6 +28,10 @@ class Evidence:
         """Whether the run came to an end of its own; a cancelled one proves nothing."""
         return self.outcome in (Outcome.FAILED, Outcome.SUCCEEDED)
 
+    @property
+    def fails_by_known_nodes(self) -> bool:
+        return self.outcome is Outcome.FAILED and Status.FAILED in self.statuses.values()
+
     def is_well(self, *, warnings: bool) -> bool:
         """Whether the job is well; where `warnings` are problems, only if it is known clean."""
         return self.outcome is Outcome.SUCCEEDED and not (warnings and self.warned is not False)

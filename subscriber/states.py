@@ -37,12 +37,17 @@ def environment_key(event: RunEvent) -> str:
     return f"{event.account_id}/environment/{event.environment_id}"
 
 
+def place(slot: Slot) -> str:
+    """A slot in one word. No unique id of a node looks so."""
+    return "/".join(slot)
+
+
 @dataclass(frozen=True)
 class State:
     """`newest_run` is the newest run of the job that ended; runs are ordered by id, as numbers.
 
-    `fixed` are nodes lately proven good, with the run that did: an older one that comes late
-    opens nothing for them.
+    `fixed` are nodes lately proven good, with the run that did, and places where an episode of
+    nodes is over, with the last run that was bad: what comes later of those runs opens nothing.
     """
 
     newest_run: int = 0

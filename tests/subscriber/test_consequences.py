@@ -219,6 +219,20 @@ def test_a_late_failure_does_not_open_what_a_newer_run_of_another_job_has_proven
     assert one(newer).verb is Verb.OPEN
 
 
+def test_a_run_whose_alert_another_job_s_run_has_ended_opens_no_second_one() -> None:
+    rule = a_rule("mine", "oncall", outcome="failed", nodes={"name": "a"})
+    failed = following(FAILED, rule, answer=failing("a"), run_id=100).state
+    answer = Answer(results=good("a"))
+    closed = following(SUCCEEDED, rule, state=failed, answer=answer, job_id=8, run_id=105).state
+    mine = State(100, {}, closed.fixed)
+
+    again = following(FAILED, rule, PAGE, state=mine, answer=failing("a"), run_id=100)
+    newer = following(FAILED, rule, PAGE, state=mine, answer=failing("b"), run_id=103)
+
+    assert again.actions == ()
+    assert one(newer).key == "1/oncall/job/7/103/open/1"
+
+
 def test_a_node_that_left_the_project_is_closed_with_that_reason() -> None:
     rule = a_rule("nodes", "oncall", outcome="failed", alert={"per": "node"})
     state = following(FAILED, rule, answer=failing("a")).state

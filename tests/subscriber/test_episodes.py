@@ -197,6 +197,17 @@ def test_what_recovers_while_it_is_held_is_forgotten() -> None:
     assert decided.reason == "it recovered before anybody was told"
 
 
+# held, nodes not known | a newer run failed with known nodes of others | forget
+
+
+def test_what_was_held_without_knowing_nodes_is_forgotten_once_nodes_are_known() -> None:
+    other = replace(a_problem(), says=Says.OTHER)
+
+    assert decide(a_held(nodes={}), other).episode is None
+    assert decide(a_held(), other).episode == a_held(), "its node may be bad still"
+    assert decide(an_open(nodes={}), other).episode == an_open(nodes={}), "people were told"
+
+
 # open | the problem, as before | nothing, or remind
 
 
