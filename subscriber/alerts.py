@@ -78,7 +78,8 @@ class Case:
         warnings = want.warnings if want else bool(before and before.warnings)
         nodes = before.nodes if before else {}
         is_well = evidence.is_well(warnings=warnings)
-        by_nodes = before.by_nodes if before else bool(want and want.by_nodes)
+        by_nodes = before.by_nodes if before else True
+        by_nodes = by_nodes and (want.by_nodes if want else before is not None)
         if want:
             says = Says.PROBLEM
         elif evidence.is_of_an_end and (is_well or by_nodes):
@@ -106,7 +107,8 @@ class Case:
 
     def _late(self, want: Wanted) -> FoundEpisode:
         """A line, if this problem would have been told had it come in time; the episode stays."""
-        in_time = decide(self.before, replace(self._seen, silenced=""))
+        # as if it had come when its run ended: before those that are newer, and unsilenced
+        in_time = decide(self.before, replace(self._seen, newest_run=0, silenced=""))
         line, reason = None, in_time.reason
         if in_time.verb is not None:
             headline = self.look.telling.problem(want.diagnosis, want.level).headline

@@ -201,6 +201,18 @@ def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[str]:
     return told
 
 
+def shared(found: Mapping[str, Destination], lines: Lines) -> list[str]:
+    """Destinations that page through one key: what one of them closes is closed for the other."""
+    told: list[str] = []
+    known: dict[frozenset[str], str] = {}
+    for name, destination in found.items():
+        refs = frozenset(map(str, destination.secret_refs().values()))
+        if destination.does is Does.ALERT and refs and known.setdefault(refs, name) != name:
+            what = "shares its key with another destination: one of them closes what both opened"
+            told.append(lines.at(("destinations", name), f"{what}; name one in both rules"))
+    return told
+
+
 def typos(
     rules: Sequence[Rule], overrides: Sequence[Override], lines: Lines, seen: Iterable[RunEvent]
 ) -> list[str]:

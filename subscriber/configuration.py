@@ -146,7 +146,7 @@ def read(content: Any, lines: Lines) -> Configuration:
         dbt_cloud=file.dbt_cloud,
         destinations=found,
         rules=file.rules,
-        warnings=(*unused, *checks.odd_words(rules, lines)),
+        warnings=(*unused, *checks.odd_words(rules, lines), *checks.shared(found, lines)),
         overrides=file.overrides,
         owners=file.owners,
         max_event_age=file.max_event_age,

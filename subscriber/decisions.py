@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -18,6 +18,7 @@ from subscriber.dead_letters import DeadLetters
 from subscriber.deliveries import is_refused
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
 from subscriber.look import Look
+from subscriber.message import left_of
 from subscriber.remembered import Remembered, recall, write
 from subscriber.rules import Rule
 from subscriber.run import Answer, Outcome, Question, Status, outcome
@@ -107,6 +108,7 @@ class Decisions:
             look = self._look(decision, rules, answer, remembered)
             never = self._never_opened(remembered.state, look)
             follows = consequences(look, remembered.state.without(set(never)))
+            follows = self._with_what_was_told(follows)
             if wait and not follows.actions:
                 self._wait(decision, answer)
                 return told
@@ -211,6 +213,22 @@ class Decisions:
             if all(_was_refused(self.ledger.work(key)) for key in keys):
                 found[slot] = opening
         return found
+
+    def _with_what_was_told(self, follows: Consequences) -> Consequences:
+        """The same, where an update that some nodes recovered says again how the others are bad."""
+        actions = tuple(self._completed(action, follows.state) for action in follows.actions)
+        return replace(follows, actions=actions)
+
+    def _completed(self, action: Action, state: State) -> Action:
+        found = (each for each in state.episodes.values() if each.latest_action == action.key)
+        episode = next(found, None)
+        if action.verb is not Verb.UPDATE or action.message.nodes or not action.message.fixed:
+            return action
+        before = self.ledger.work(action.after) if action.after else None
+        if episode is None or before is None or not before.body:
+            return action
+        former = Action.from_body(before.body).message
+        return replace(action, message=left_of(former, action.message, episode))
 
     def _is_taken_over(self, decision: "_Decision") -> bool:
         work = self.ledger.work(decision.work.key)

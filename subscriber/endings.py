@@ -7,7 +7,7 @@ from typing import Any
 
 from shared import log
 from shared.errors import Failure, TemporaryFailure
-from subscriber.actions import Action, Handle
+from subscriber.actions import Action, Handle, Verb
 from subscriber.dead_letters import DeadLetters
 from subscriber.ledger.contract import Ledger, Work
 from subscriber.outbound import encode
@@ -105,6 +105,8 @@ class Endings:
         self, claim: Claim, action: Action, reason: str, *, may_have_arrived: bool = False
     ) -> None:
         """A dead letter, with all that says what could not be done."""
+        if action.verb is Verb.CLOSE and action.episode_key not in reason:
+            reason = f"{reason}; close the alert {action.episode_key} by hand"
         attributes = {
             "destination": action.destination,
             "verb": str(action.verb),

@@ -8,10 +8,12 @@ A subject is a job (`job/7`), a node (`node/model.shop.orders`) or a single run 
 | any  | nothing (cancelled, unknown, no proof of anything) | nothing |
 | none | the problem, `after` not reached yet, or silenced | hold: nobody is told |
 | held | recovered | forget: nobody was told |
-| held, nodes not known | a newer run failed with known nodes of others | forget |
+| held, nodes not known | the run, or a newer one, failed with known nodes of others | forget |
+| open, nodes not known | the run, or a newer one, failed with known nodes of others | close |
 | none, held | the problem, `after` reached | open |
-| open | the problem, as before or with nodes not known | nothing, or remind after `remind` |
+| open | the problem, as before, or with nodes not known | nothing, or remind after `remind` |
 | open | the problem with other nodes, another error or level | update: new, still, fixed |
+| open, told without its nodes | the problem, with its nodes | update |
 | open | the same run again, better known | the same, once; never a reminder |
 | open | some of its nodes recovered | update |
 | open | recovered | close |
@@ -32,6 +34,7 @@ from subscriber.rules import Alert
 from subscriber.run import Level
 
 ID_LIMIT = 500  # characters of a unique id in a key
+OTHERS = "it is known now that other nodes failed"
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,13 @@ class Episode:
     """The run that was told once more when it was better known."""
     is_behind: bool = False
     """Whether a silence holds back what has changed since it was told last."""
+    is_known: bool = True
+    """Whether the nodes of its latest run are known."""
+    is_told_without_nodes: bool = False
+    """Whether they were not when it was told last."""
     told_nodes: Mapping[str, Bad] = field(default_factory=dict)
-    """Its nodes as they were told last; only while it is open and behind."""
+    told_level: Level | None = None
+    """Its nodes and its level as they were told last; only while it is open and behind."""
     timer: str = ""
     """Key of the timer that looks at it; every other one has been overtaken."""
 
@@ -149,8 +157,8 @@ def decide(episode: Episode | None, seen: Seen) -> Decided:
         return _problem(episode, seen)
     if seen.says is Says.GOOD and episode is not None:
         return _recovery(episode, seen)
-    if seen.says is Says.OTHER and episode and not episode.is_open and not episode.nodes:
-        return Decided(None, None, "a newer run failed, and with which nodes is known")
+    if seen.says is Says.OTHER and episode is not None and not episode.nodes:
+        return _ended(episode, OTHERS)
     return Decided(
         episode, None, "nothing failed and nothing is open" if not episode else "no news"
     )
@@ -186,14 +194,16 @@ def _problem(episode: Episode | None, seen: Seen) -> Decided:
             return Decided(after, None, "held; its nodes were known before")
         return _open_or_hold(after, seen.at, seen.silenced)
     change = _change(_told_last(before), after)
-    if (change.is_other or before.is_behind) and not (
-        is_again and before.refined_run == seen.run_id
-    ):
+    is_news = change.is_other or (before.is_told_without_nodes and seen.nodes is not None)
+    if is_news and not (is_again and before.refined_run == seen.run_id):
         if is_again:
             after = replace(after, refined_run=seen.run_id)
         return _updated(before, after, seen, change, "the problem is another one")
     if not is_again and not seen.silenced and _is_to_remind(after, seen.at):
         return Decided(_told(after, seen.at), Verb.REMIND, "it is still open", change)
+    if before.is_behind:
+        # it is again as it was told
+        after = replace(after, is_behind=False, told_nodes={}, told_level=None)
     return Decided(after, None, "the alert is open already")
 
 
@@ -212,11 +222,15 @@ def _recovery(episode: Episode, seen: Seen) -> Decided:
         return Decided(episode, None, "no proof that the job is well")
     elif seen.run_id <= episode.latest_run:
         return Decided(episode, None, "only a newer run can close the alert")
+    return _ended(episode, "it recovered")
+
+
+def _ended(episode: Episode, reason: str) -> Decided:
     if not episode.is_open:
-        return Decided(None, None, "it recovered before anybody was told")
+        return Decided(None, None, f"{reason} before anybody was told")
     if not episode.alert.auto_close:
-        return Decided(None, None, "it recovered; the alert is left open (auto_close: false)")
-    return Decided(None, Verb.CLOSE, "it recovered")
+        return Decided(None, None, f"{reason}; the alert is left open (auto_close: false)")
+    return Decided(None, Verb.CLOSE, reason)
 
 
 def _open_or_hold(episode: Episode, now: datetime, silenced: str) -> Decided:
@@ -235,7 +249,8 @@ def _open_or_hold(episode: Episode, now: datetime, silenced: str) -> Decided:
 
 def _updated(before: Episode, after: Episode, seen: Seen, change: Change, reason: str) -> Decided:
     if seen.silenced:
-        behind = replace(after, is_behind=True, told_nodes=_told_last(before).nodes)
+        told = _told_last(before)
+        behind = replace(after, is_behind=True, told_nodes=told.nodes, told_level=told.level)
         return Decided(behind, None, f"silenced: {seen.silenced}", change, held=Verb.UPDATE)
     return Decided(_told(after, seen.at), Verb.UPDATE, reason, change)
 
@@ -256,6 +271,8 @@ def _with(episode: Episode, seen: Seen, *, is_again: bool) -> Episode:
         warnings=seen.warnings,
         nodes=nodes,
         more_nodes=episode.more_nodes if seen.nodes is None else 0,
+        by_nodes=episode.by_nodes and seen.by_nodes,
+        is_known=seen.nodes is not None or (is_again and episode.is_known),
     )
 
 
@@ -269,8 +286,11 @@ def _left(episode: Episode, seen: Seen) -> Mapping[str, Bad]:
 
 
 def _told_last(episode: Episode) -> Episode:
-    """An open episode with the nodes that were told last."""
-    return replace(episode, nodes=episode.told_nodes) if episode.is_behind else episode
+    """An open episode with the nodes and the level that were told last."""
+    if not episode.is_behind:
+        return episode
+    level = episode.told_level or episode.level
+    return replace(episode, nodes=episode.told_nodes, level=level)
 
 
 def _change(before: Episode, after: Episode) -> Change:
@@ -282,13 +302,24 @@ def _change(before: Episode, after: Episode) -> Change:
     errors = ((before.nodes[node].error, after.nodes[node].error) for node in still)
     # an error that was not told then or now is no other one
     errs_otherwise = any(then and now and then != now for then, now in errors)
-    is_other = bool(new or fixed) or errs_otherwise or before.level is not after.level
+    # where not all are remembered by name, their number says that others came or went
+    count = len(before.nodes) + before.more_nodes
+    is_another_number = bool(before.more_nodes) and count != len(after.nodes) + after.more_nodes
+    is_other = (
+        bool(new or fixed) or errs_otherwise or is_another_number or before.level is not after.level
+    )
     return Change(new, still, fixed, is_other)
 
 
 def _told(episode: Episode, now: datetime) -> Episode:
     return replace(
-        episode, told_at=now, tellings=episode.tellings + 1, is_behind=False, told_nodes={}
+        episode,
+        told_at=now,
+        tellings=episode.tellings + 1,
+        is_behind=False,
+        is_told_without_nodes=not episode.is_known,
+        told_nodes={},
+        told_level=None,
     )
 
 

@@ -74,8 +74,16 @@ def problem(
 
 def updated(told: Message, event: RunEvent, episode: Episode, change: Change) -> Message:
     """`told`, what is the problem now, with what has changed since it was told last. Pure."""
-    counts = ((change.new, "new"), (change.still, "still"), (change.fixed, "fixed"))
-    parts = [f"{len(nodes)} {word} ({_names(nodes)})" for nodes, word in counts if nodes]
+    counts = (
+        (change.new, "new", 0),
+        (change.still, "still", episode.more_nodes),
+        (change.fixed, "fixed", 0),
+    )
+    parts = [
+        f"{len(nodes) + more} {word} ({_names(nodes, more)})"
+        for nodes, word, more in counts
+        if nodes
+    ]
     verb = "fails" if episode.level is Level.FAILURE else "warns"
     what = ", ".join(parts) if change.new or change.fixed else told.headline.partition(": ")[2]
     return replace(
@@ -86,6 +94,49 @@ def updated(told: Message, event: RunEvent, episode: Episode, change: Change) ->
         still=_listed(change.still),
         fixed=_listed(change.fixed),
     )
+
+
+def partly_recovered(told: Message, episode: Episode, change: Change) -> Message:
+    """`told`, of a recovery, where some of the episode's nodes are bad still. Pure."""
+    still, fixed = len(change.still) + episode.more_nodes, len(change.fixed)
+    parts = [f"{fixed} fixed ({_names(change.fixed)})", f"{still} still bad"]
+    names = f" ({_names(change.still)})" if change.still else ""
+    return replace(
+        told,
+        headline=", ".join(parts) + names,
+        since=episode.since.isoformat(),
+        still=_listed(change.still),
+        fixed=_listed(change.fixed),
+    )
+
+
+def left_of(former: Message, told: Message, episode: Episode) -> Message:
+    """`told`, that some nodes recovered, with what was told before of those that did not. Pure.
+
+    It is about the run in which they were bad, not about the one that proved the others good.
+    """
+    job = former.facts.get("job") or former.source
+    environment = former.facts.get("environment")
+    place = f"{job} in {environment}" if environment else job
+    by = ", ".join(told.facts[name] for name in ("job", "run_id") if name in told.facts)
+    return replace(
+        former,
+        headline=f"{place}: {told.headline}",
+        text="\n".join(filter(None, [f"Fixed by {by}", told.text])),
+        nodes=tuple(node for node in former.nodes if node.unique_id in episode.nodes),
+        more_nodes=episode.more_nodes,
+        since=told.since,
+        new=(),
+        still=told.still,
+        fixed=told.fixed,
+        causes=(),
+        owners=(),
+    )
+
+
+def others_failed(told: Message, event: RunEvent, reason: str) -> Message:
+    """`told` as the end of a problem that turned out to be another one. Pure."""
+    return replace(told, headline=f"{_job(event)} failed{_in(event)}: {reason}")
 
 
 def reminded(told: Message, episode: Episode, now: datetime) -> Message:
@@ -190,9 +241,9 @@ def _grouped(diagnosis: Diagnosis, by: Literal["cause", "owner"]) -> tuple[str, 
     return (*lines, f"and {more} more") if more else tuple(lines)
 
 
-def _names(nodes: Sequence[str]) -> str:
+def _names(nodes: Sequence[str], unnamed: int = 0) -> str:
     names = ", ".join(_shortened(node_name(node), _WORD_LIMIT) for node in nodes[:HEADLINE_NODES])
-    more = len(nodes) - HEADLINE_NODES
+    more = max(len(nodes) - HEADLINE_NODES, 0) + unnamed
     return f"{names} and {more} more" if more > 0 else names
 
 

@@ -136,6 +136,7 @@ def _episode(body: Mapping[str, Any]) -> Episode:
             "since": datetime.fromisoformat(body["since"]),
             "told_at": datetime.fromisoformat(told_at) if told_at else None,
             "level": Level(body["level"]),
+            "told_level": Level(body["told_level"]) if body["told_level"] else None,
             "alert": Alert.model_validate(body["alert"]),
             "nodes": {node: Bad(*bad) for node, bad in body["nodes"].items()},
             "told_nodes": {node: Bad(*bad) for node, bad in body["told_nodes"].items()},

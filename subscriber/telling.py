@@ -45,8 +45,9 @@ class Telling:
         reason = f"No longer in the project: {', '.join(gone[:10])}" if gone else ""
         told = message.recovered(self.event, self.link, episode, slot[1], reason)
         if verb is Verb.UPDATE and decided.episode is not None:
-            told = replace(told, headline="", level=episode.level)
-            told = message.updated(told, self.event, decided.episode, decided.change)
+            told = message.partly_recovered(told, decided.episode, decided.change)
+        elif self.outcome is Outcome.FAILED and not episode.by_nodes:
+            told = message.others_failed(told, self.event, decided.reason)
         return of_episode(
             self.event, slot, decided.episode or episode, verb, told, self._occurred_at
         )

@@ -97,6 +97,9 @@ def _subjects(
         yield job, of(whole)
     else:
         diagnosis = _not_fixed(whole, state, int(event.run_id))
+        if alert.per == "node":
+            told = _told_elsewhere(state, destination, job)
+            diagnosis = _only(diagnosis, diagnosis.nodes.keys() - told)
         alone = _alone(diagnosis, state, destination, job) if alert.per == "node" else set()
         for node in sorted(alone):
             yield node_subject(node), of(_only(diagnosis, {node}), by_nodes=True)
@@ -129,6 +132,18 @@ def _alone(diagnosis: Diagnosis, state: State, destination: str, job: str) -> se
     known = sum(episode.by_nodes for episode in state.episodes.values())
     has_room = len(new) <= NODE_EPISODES and known + len(new) <= EPISODES_LIMIT
     return alone | new if has_room else alone
+
+
+def _told_elsewhere(state: State, destination: str, job: str) -> set[str]:
+    """Nodes that are in the open alert of another job, for which there were too many at once."""
+    return {
+        node
+        for (name, subject), episode in state.episodes.items()
+        if name == destination and episode.is_open and episode.by_nodes
+        if subject.startswith(job_subject("")) and subject != job
+        for node in episode.nodes
+        if (destination, node_subject(node)) not in state.episodes
+    }
 
 
 def _runs(state: State, destination: str) -> int:

@@ -474,3 +474,46 @@ def test_what_comes_late_opens_and_refreshes_nothing_but_is_counted_and_still_cl
     assert line.destination == "oncall"
     assert "Daily build failed" in line.text
     assert [action.verb for action in succeeded.actions] == [Verb.CLOSE]
+
+
+def test_errored_without_nodes_and_completed_with_them_leave_one_alert_for_each_problem() -> None:
+    per_node = a_rule("nodes", "oncall", outcome="failed", alert={"per": "node"})
+    unknown = following(FAILED, per_node)
+
+    known = following(FAILED, per_node, state=unknown.state, answer=failing("a"))
+
+    assert [action.key for action in known.actions] == [
+        "1/oncall/job/7/100/close/1",
+        "1/oncall/node/model.shop.a/100/open/1",
+    ]
+    assert known.actions[0].message.headline == (
+        "Daily build failed in Production: it is known now that other nodes failed"
+    )
+
+
+def test_a_team_is_let_go_when_it_turns_out_that_nodes_of_others_failed() -> None:
+    finance = a_rule("finance", "oncall", outcome="failed", nodes={"tag": "finance"})
+    unknown = following(FAILED, finance)
+    others = Answer(results=(a_result("model.shop.a", tags=("sales",), is_described=True),))
+
+    known = following(FAILED, finance, state=unknown.state, answer=others)
+
+    assert one(known).verb is Verb.CLOSE
+
+
+def test_per_node_what_is_in_the_open_alert_of_another_job_is_not_told_again() -> None:
+    rule = a_rule("nodes", "oncall", outcome="failed", alert={"per": "node"})
+    names = [f"n{i}" for i in range(21)]
+    many = following(FAILED, rule, answer=failing(*names))
+
+    again = following(
+        FAILED,
+        rule,
+        state=State(0, many.state.episodes),
+        answer=failing("n1"),
+        job_id=8,
+        run_id=101,
+    )
+
+    assert again.actions == ()
+    assert again.state.episodes[JOB].nodes["model.shop.n1"].run == 101

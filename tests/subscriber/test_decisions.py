@@ -363,3 +363,32 @@ def test_an_errored_event_with_a_status_nobody_knows_is_a_failure(told: dict[str
     story.comes(a_body(event_type="job.run.errored", **told))
 
     assert len(story.alerts.actions) == 1
+
+
+def test_an_update_that_some_nodes_are_good_again_says_how_the_others_are_bad() -> None:
+    rule = a_rule("mine", "oncall", outcome="failed", nodes={"name": ["a", "b"]})
+    bad = (a_result("model.shop.a"), a_result("model.shop.b", message="no such column"))
+    story = a_story(rule, answer=Answer(results=bad))
+    story.comes(a_body())
+    good = a_result("model.shop.a", status=Status.GOOD, said="success")
+    story.dbt_cloud.answer = Answer(results=(good,), is_complete=True)
+
+    story.comes(a_good_body(event_id="wev_2", run_id=101, job_id=8, jobName="Hourly"))
+
+    told = story.alerts.actions[-1].message
+    assert told.headline == "Daily build in Production: 1 fixed (a), 1 still bad (b)"
+    assert [(node.name, node.message) for node in told.nodes] == [("b", "no such column")]
+    assert told.text == "Fixed by Hourly, 101"
+    assert told.facts["run_id"] == "100"
+    assert told.link.endswith("/runs/100")
+
+
+def test_a_close_that_is_refused_for_good_says_which_alert_to_close_by_hand() -> None:
+    story = a_story()
+    story.comes(a_body())
+    story.alerts.failures = [refuses()]
+
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+
+    ((_, _, reason),) = story.dead_letters.left
+    assert reason.endswith("answered 400; close the alert afterrun/1/job/7/100 by hand")

@@ -197,15 +197,37 @@ def test_what_recovers_while_it_is_held_is_forgotten() -> None:
     assert decided.reason == "it recovered before anybody was told"
 
 
-# held, nodes not known | a newer run failed with known nodes of others | forget
+# held, nodes not known | the run, or a newer one, failed with known nodes of others | forget
+# open, nodes not known | the run, or a newer one, failed with known nodes of others | close
 
 
-def test_what_was_held_without_knowing_nodes_is_forgotten_once_nodes_are_known() -> None:
-    other = replace(a_problem(), says=Says.OTHER)
+@pytest.mark.parametrize("run_id", [105, 106])
+def test_what_is_not_about_the_nodes_that_turned_out_to_have_failed_is_over(run_id: int) -> None:
+    other = replace(a_problem(run_id), says=Says.OTHER)
 
-    assert decide(a_held(nodes={}), other).episode is None
-    assert decide(a_held(), other).episode == a_held(), "its node may be bad still"
-    assert decide(an_open(nodes={}), other).episode == an_open(nodes={}), "people were told"
+    held = decide(a_held(nodes={}), other)
+    opened = decide(an_open(nodes={}), other)
+    known = decide(an_open(), other)
+
+    assert (held.episode, held.verb) == (None, None)
+    assert (opened.episode, opened.verb) == (None, Verb.CLOSE)
+    assert opened.reason == "it is known now that other nodes failed"
+    assert known.episode == an_open(), "its own node may be bad still"
+
+
+# open, told without its nodes | the problem, with its nodes | update
+
+
+def test_an_alert_that_was_told_without_its_nodes_is_told_with_them_once() -> None:
+    alert = Alert(after=After(runs=2))
+    held = decide(None, a_problem(100, newest_run=0, alert=alert))
+    opened = decide(held.episode, a_problem(101, newest_run=100, alert=alert, nodes=None))
+    assert opened.verb is Verb.OPEN
+
+    known = decide(opened.episode, a_problem(101, newest_run=101, alert=alert))
+    again = decide(known.episode, a_problem(102, newest_run=101, alert=alert))
+
+    assert (known.verb, again.verb) == (Verb.UPDATE, None)
 
 
 # open | the problem, as before | nothing, or remind
@@ -216,7 +238,9 @@ def test_the_problem_as_before_is_not_told_again(nodes: Any) -> None:
     decided = decide(an_open(), a_problem(nodes=nodes))
 
     assert (decided.verb, decided.reason) == (None, "the alert is open already")
-    assert decided.episode == an_open(latest_run=106, runs=3, nodes={"a": Bad(106, "error of a")})
+    nodes_after = {"a": Bad(106, "error of a")}
+    after = an_open(latest_run=106, runs=3, nodes=nodes_after, is_known=nodes is not None)
+    assert decided.episode == after
 
 
 def test_a_run_with_the_problem_reminds_once_the_time_has_come() -> None:
@@ -402,6 +426,40 @@ def test_a_change_under_a_silence_is_told_when_it_is_over() -> None:
     assert told.verb is Verb.UPDATE
     assert told.episode
     assert not told.episode.is_behind
+
+
+def test_what_is_again_as_it_was_told_is_no_news_when_the_silence_is_over() -> None:
+    changed = decide(an_open(), a_problem(nodes={"a": "error of a", "b": "x"}, silenced="by ann"))
+    back = decide(changed.episode, a_problem(107, newest_run=106, proven={"b"}, silenced="by ann"))
+
+    assert back.episode
+    assert not back.episode.is_behind
+    assert passes(back.episode, NOW, "").verb is None
+
+
+def test_a_level_that_changed_under_a_silence_is_told_when_it_is_over() -> None:
+    warned = a_problem(level=Level.WARNING, silenced="by ann")
+    changed = decide(an_open(), warned)
+
+    again = decide(changed.episode, replace(warned, run_id=107, newest_run=106, silenced=""))
+
+    assert again.verb is Verb.UPDATE
+
+
+def test_an_alert_that_a_rule_no_longer_ties_to_nodes_is_the_job_s() -> None:
+    decided = decide(an_open(by_nodes=True), a_problem(by_nodes=False))
+    assert decided.episode
+
+    assert decide(decided.episode, a_recovery(107, newest_run=106, proven=set())).verb is Verb.CLOSE
+
+
+def test_more_or_fewer_nodes_than_are_remembered_by_name_are_a_change() -> None:
+    episode = an_open(more_nodes=8)
+    nodes = {f"n{n}": "error" for n in range(4)}
+
+    assert decide(episode, a_problem(nodes={"a": "error of a", **nodes})).verb is Verb.UPDATE
+    same = {f"n{n}": "error" for n in range(8)}
+    assert decide(episode, a_problem(nodes={"a": "error of a", **same})).verb is None
 
 
 def test_a_recovery_is_never_silenced() -> None:
