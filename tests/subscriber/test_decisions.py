@@ -392,3 +392,14 @@ def test_a_close_that_is_refused_for_good_says_which_alert_to_close_by_hand() ->
 
     ((_, _, reason),) = story.dead_letters.left
     assert reason.endswith("answered 400; close the alert afterrun/1/job/7/100 by hand")
+
+
+def test_alerts_of_runs_whose_opening_was_refused_need_no_close() -> None:
+    story = a_story(a_rule("runs", "oncall", outcome="failed", alert={"per": "run"}))
+    story.alerts.failures = [refuses()]
+    story.comes(a_body())
+
+    story.comes(a_good_body(event_id="wev_2", run_id=101))
+    story.ticks(after_s=61)
+
+    assert story.alerts.actions == []

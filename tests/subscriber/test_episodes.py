@@ -586,3 +586,41 @@ def test_the_same_run_said_again_at_once_tells_nothing_more(seen: list[Seen]) ->
             )
             assert again.verb is None, again.reason
         episode = once.episode
+
+
+# what is kept between one run and the next
+
+
+def test_a_run_held_without_nodes_and_seen_again_so_opens_when_its_time_has_come() -> None:
+    alert = Alert(after=After(minutes=10))
+    first = decide(None, a_problem(106, alert=alert, nodes=None))
+    later = NOW + timedelta(minutes=10)
+
+    again = decide(first.episode, a_problem(106, newest_run=106, alert=alert, nodes=None, at=later))
+
+    assert again.verb is Verb.OPEN
+
+
+def test_an_older_run_of_another_job_does_not_set_an_alert_of_nodes_back() -> None:
+    episode = an_open(by_nodes=True, latest_run=110, nodes={"a": Bad(110, "error of a")})
+
+    decided = decide(episode, a_problem(108, newest_run=107, by_nodes=True))
+
+    assert decided.episode
+    assert (decided.episode.latest_run, decided.episode.runs) == (110, episode.runs)
+
+
+def test_a_run_whose_nodes_are_not_known_keeps_the_count_of_those_beyond() -> None:
+    decided = decide(an_open(more_nodes=3), a_problem(nodes=None))
+
+    assert decided.episode
+    assert decided.episode.more_nodes == 3
+
+
+def test_what_was_told_before_is_forgotten_once_all_is_told() -> None:
+    behind = an_open(is_behind=True, told_nodes={"b": Bad(104, "x")})
+
+    decided = decide(behind, a_problem(nodes={"c": "new"}, bad={"c"}))
+
+    assert decided.episode
+    assert (decided.episode.told_nodes, decided.episode.told_level) == ({}, None)

@@ -1,14 +1,18 @@
 """Handles: what a destination answered when an episode opened comes back with what follows."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field
 
 from subscriber.actions import Action, Handle
+from subscriber.ledger.contract import Change
+from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
 from tests.fakes import FakePeople
 from tests.subscriber.runs import ITEMS, ORDERS, PEOPLE, Runs
-from tests.subscriber.story import Story
+from tests.subscriber.story import Story, a_rule
 
 
 class Channel(FakePeople):
@@ -67,3 +71,56 @@ def test_an_update_that_opened_what_was_refused_is_what_the_close_belongs_to() -
     story.ticks(after_s=61)
 
     assert channel.opened[-2:] == [("update", None), ("close", "message 3")]
+
+
+def test_a_reminder_is_given_the_handle_of_the_open() -> None:
+    story, channel = a_channel()
+    story.rules = (a_rule("people", "people", outcome="failed", alert={"remind": "1h"}),)
+    vars(story)["configuration"] = replace(story.configuration, rules=story.rules)
+    runs = Runs(story)
+
+    runs.fails(100, ORDERS)
+    runs.fails(101, ITEMS)
+    story.ticks(after_s=3_700)
+
+    assert channel.opened[-1] == ("remind", "message 1")
+
+
+def test_what_opened_an_alert_is_kept_until_some_time_after_its_close() -> None:
+    ledger = Remembers()
+    story = Story(rules=(PEOPLE,), ledger=ledger)
+    runs = Runs(story)
+
+    runs.fails(100, ORDERS)
+    kept = ledger.expire_at("opened/people/afterrun/1/job/7/100")
+    runs.succeeds(101, ORDERS)
+    closed = ledger.expire_at("opened/people/afterrun/1/job/7/100")
+
+    assert (kept, closed) == (None, story.clock() + timedelta(days=30))
+
+
+def test_so_it_is_after_a_close_that_was_refused() -> None:
+    ledger = Remembers()
+    story = Story(rules=(PEOPLE,), ledger=ledger)
+    runs = Runs(story)
+    runs.fails(100, ORDERS)
+    story.people.failures = [Refused("answered 404", 404)]
+
+    runs.succeeds(101, ORDERS)
+
+    assert ledger.expire_at("opened/people/afterrun/1/job/7/100") is not None
+
+
+class Remembers(MemoryLedger):
+    """A ledger that can say until when it was last told to keep a subject."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes: dict[str, Change] = {}
+
+    def decide(self, changes: Any, due: Any, settles: Any = None) -> bool:
+        self.changes |= {change.before.key: change for change in changes}
+        return super().decide(changes, due, settles)
+
+    def expire_at(self, key: str) -> datetime | None:
+        return self.changes[key].expire_at

@@ -1,5 +1,6 @@
 """What was tried: kept for people within bounds, and enough to know what may have arrived."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -78,3 +79,11 @@ def test_a_replay_counts_attempts_anew_and_knows_what_may_have_arrived(tried: Tr
 
 def test_what_was_delivered_has_arrived() -> None:
     assert Tried.before(claimed(attempt=1, outcome="delivered")).may_have_arrived
+
+
+def test_exactly_as_many_attempts_as_are_shown_are_all_kept():
+    tried = Tried()
+    for n in range(SHOWN):
+        tried = tried.and_now(NOW + timedelta(minutes=n), Outcome.NOT_YET, str(n))
+
+    assert [each["reason"] for each in tried.attempts] == [str(n) for n in range(SHOWN)]

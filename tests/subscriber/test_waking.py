@@ -454,3 +454,20 @@ def test_one_timer_that_cannot_be_read_does_not_hold_up_the_others() -> None:
     story.ticks(10 * MINUTE)
 
     assert story.alerts.verbs() == by_run(("open", 100))
+
+
+def test_what_a_timer_writes_stays_in_the_document_of_the_job() -> None:
+    rule = a_rule("held", "oncall", outcome="failed", alert={"after": {"minutes": 10}})
+    story = Story(rules=(rule,))
+    runs = Runs(story)
+    runs.fails(100, ORDERS)
+
+    story.ticks(after_s=600)
+    runs.succeeds(99, ORDERS)
+    runs.fails(98, ORDERS)
+
+    job, environment = story.ledger.subjects(["1/job/7/55", "1/environment/55"])
+    assert job.body["newest_run"] == 100
+    assert len(job.body["episodes"]) == 1
+    assert not environment.body
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100"]

@@ -423,3 +423,14 @@ def test_what_comes_after_the_line_was_told_begins_another() -> None:
     story.ticks(HOUR)
 
     assert len(lines(story)) == 2
+
+
+def test_a_silence_of_nodes_holds_back_that_some_of_them_recovered() -> None:
+    rule = a_rule("nodes", "people", outcome="failed", nodes={"name": "*"})
+    story, runs = in_memory(rule)
+    runs.fails(100, ORDERS, ITEMS)
+    silenced(story, node="*")
+
+    runs.succeeds(101, ITEMS)
+
+    assert story.people.verbs() == by_run(("open", 100))
