@@ -78,14 +78,15 @@ class Diagnosis:
         }
 
     def only(self, wanted: Callable[[Result], bool]) -> "Diagnosis":
-        """The causes whose results are wanted, with what was skipped for them.
+        """The causes whose results are wanted, with what was skipped for them, and all notes.
 
         A diagnosis that knows no cause is left as it is: it may be about wanted nodes.
         """
         if not self.causes:
             return self
         causes = tuple(cause for cause in self.causes if wanted(cause.result))
-        return Diagnosis(causes, skipped=sum(len(cause.skipped) for cause in causes))
+        skipped = sum(len(cause.skipped) for cause in causes)
+        return Diagnosis(causes, skipped=skipped, notes=self.notes)
 
     def joined(self, other: "Diagnosis") -> "Diagnosis":
         """The causes of both, each once: parts of one diagnosis put together again."""
@@ -142,10 +143,10 @@ def groups(causes: Sequence[Cause], by: Literal["owner", "cause"]) -> tuple[Grou
     """`causes` by whose they are, or by what went wrong; the largest first, else in their order."""
     grouped: dict[str, list[Cause]] = {}
     for cause in causes:
-        key = clean(cause.result.owner) if by == "owner" else cause.fingerprint
+        key = _whose(cause.result) if by == "owner" else cause.fingerprint
         grouped.setdefault(key, []).append(cause)
     found = [
-        Group((key or "no owner") if by == "owner" else _titled(members[0]), tuple(members))
+        Group(key if by == "owner" else _titled(members[0]), tuple(members))
         for key, members in grouped.items()
     ]
     return tuple(sorted(found, key=lambda group: -len(group.causes)))
@@ -173,6 +174,10 @@ def _cause(result: Result, skipped: tuple[str, ...]) -> Cause:
     header = _HEADER.match(message.partition("\n")[0])
     path = clean(result.path) or (header["path"] if header else "")
     return Cause(result, message, path, skipped)
+
+
+def _whose(result: Result) -> str:
+    return clean(result.owner) or ("no owner" if result.is_described else "owner not looked up")
 
 
 def _titled(cause: Cause) -> str:

@@ -1,7 +1,7 @@
 """Matching: which rules a run matches, with which of its nodes, and why the others do not. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.event import RunEvent
 from subscriber.configuration import Configuration
@@ -18,6 +18,7 @@ class Verdict:
     `level` is that of the problem it is about; None if the run is no problem to this rule.
     `diagnosis` holds the nodes that the rule lets through, `then` the destinations it names after
     overrides; `left_out` says what an override has left of them, empty where none applies.
+    With `is_guess`, those nodes match because they could not be looked up, though others could.
     """
 
     rule: Rule
@@ -26,6 +27,7 @@ class Verdict:
     level: Level | None = None
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
     left_out: str = ""
+    is_guess: bool = False
 
     @property
     def matches(self) -> bool:
@@ -63,6 +65,7 @@ def judged(
                 level=level if is_problem else None,
                 diagnosis=let_through,
                 left_out=left_out,
+                is_guess=is_problem and _is_guess(rule, let_through, whole),
             )
         )
     return verdicts
@@ -96,7 +99,8 @@ def _let_through(rule: Rule, whole: Diagnosis, level: Level, answer: Answer) -> 
     """What of the diagnosis the rule is about; None if it is certainly about nothing of it.
 
     Where a run failed and it is not known at which nodes, it may be at those of the rule; so too
-    where a step failed that none of the known nodes explains.
+    where a step failed that none of the known nodes explains. Nodes that could not be looked up
+    are let through where none is certain to be one of the rule's; else a note counts them.
     """
     nodes = rule.when.nodes
     if nodes is None:
@@ -105,11 +109,22 @@ def _let_through(rule: Rule, whole: Diagnosis, level: Level, answer: Answer) -> 
         is_certain = level is Level.WARNING and answer.is_complete
         return None if is_certain else whole
     found = whole.only(nodes.match)
+    certain = found.only(nodes.can_tell)
+    if certain.is_known and (left := len(found.causes) - len(certain.causes)):
+        note = f"{left} more failed or warned that could not be looked up: they may belong here"
+        return replace(certain, notes=(*certain.notes, note))
     if found.is_known:
         return found
     if level is Level.FAILURE and whole.text:
         return Diagnosis(text=whole.text, notes=whole.notes)
     return None
+
+
+def _is_guess(rule: Rule, let_through: Diagnosis, whole: Diagnosis) -> bool:
+    nodes, causes = rule.when.nodes, let_through.causes
+    if nodes is None or not causes or any(nodes.can_tell(cause.result) for cause in causes):
+        return False
+    return any(cause.result.is_described for cause in whole.causes)
 
 
 def _destinations(

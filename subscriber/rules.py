@@ -92,14 +92,23 @@ class Nodes(BaseModel):
         path: where there is none, it is not known.
         """
         owners = [owner for owner in (node.owner, node.owner_email) if owner]
-        known = (_any(self.kind, [node.kind]), _any(self.name, [node.name, node.unique_id]))
+        known = (
+            _any(self.kind, [node.kind]),
+            _any(self.name, [node.name, node.unique_id]),
+            not node.path or _any(self.path, [node.path]),
+        )
         looked_up = (
             _any(self.tag, node.tags),
             _any(self.group, [node.group] if node.group else []),
             _any(self.owner, owners),
-            not node.path or _any(self.path, [node.path]),
         )
         return all(known) and (not node.is_described or all(looked_up))
+
+    def can_tell(self, node: Result) -> bool:
+        """Whether all that is asked of `node` here is known, so that it matches for certain."""
+        looks_up = any(each is not None for each in (self.tag, self.group, self.owner))
+        lacks_path = self.path is not None and not node.path
+        return node.is_described or not (looks_up or lacks_path)
 
 
 def _any(patterns: Patterns | None, names: Iterable[str]) -> bool:

@@ -78,7 +78,8 @@ def _subjects(
 ) -> Iterator[tuple[str, Wanted]]:
     """What a rule alerts of at a destination: the job, each node, or the run.
 
-    Where there would be too many alerts of nodes or of runs, it is the job's.
+    Where there would be too many alerts of nodes or of runs, it is the job's; so too where its
+    nodes are a guess.
     """
     rule, whole = verdict.rule, verdict.diagnosis
     job = job_subject(event.job_id)
@@ -97,10 +98,12 @@ def _subjects(
         yield job, of(whole)
     else:
         diagnosis = _not_fixed(whole, state, int(event.run_id))
+        alone: set[str] = set()
         if alert.per == "node":
             told = _told_elsewhere(state, destination, job)
             diagnosis = _only(diagnosis, diagnosis.nodes.keys() - told)
-        alone = _alone(diagnosis, state, destination, job) if alert.per == "node" else set()
+            may_open = not verdict.is_guess
+            alone = _alone(diagnosis, state, destination, job, may_open=may_open)
         for node in sorted(alone):
             yield node_subject(node), of(_only(diagnosis, {node}), by_nodes=True)
         rest = _only(diagnosis, diagnosis.nodes.keys() - alone)
@@ -121,7 +124,9 @@ def _only(diagnosis: Diagnosis, nodes: Collection[str]) -> Diagnosis:
     return diagnosis.only(lambda node: node.unique_id in nodes)
 
 
-def _alone(diagnosis: Diagnosis, state: State, destination: str, job: str) -> set[str]:
+def _alone(
+    diagnosis: Diagnosis, state: State, destination: str, job: str, *, may_open: bool
+) -> set[str]:
     """The nodes that have an alert of their own; those in the job's stay there until it ends."""
     alone = {
         node for node in diagnosis.nodes if (destination, node_subject(node)) in state.episodes
@@ -131,7 +136,7 @@ def _alone(diagnosis: Diagnosis, state: State, destination: str, job: str) -> se
     new = diagnosis.nodes.keys() - alone - kept
     known = sum(episode.by_nodes for episode in state.episodes.values())
     has_room = len(new) <= NODE_EPISODES and known + len(new) <= EPISODES_LIMIT
-    return alone | new if has_room else alone
+    return alone | new if may_open and has_room else alone
 
 
 def _told_elsewhere(state: State, destination: str, job: str) -> set[str]:

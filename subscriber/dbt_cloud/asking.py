@@ -49,11 +49,15 @@ class Asking:
     def has_time(self) -> bool:
         return self.monotonic() < self._until
 
+    def has_time_to_ask(self) -> bool:
+        """Whether enough is left for another question."""
+        return self.monotonic() <= self._until - CALL_S
+
     def ask(self, url: str, call: Callable[[], T]) -> T | None:
         """What `call` returns; None, and a note, if that cannot be had now."""
         host = urlsplit(url).hostname or url
         try:
-            if self.monotonic() > self._until - CALL_S:
+            if not self.has_time_to_ask():
                 raise TemporaryFailure(f"{host} was not asked: dbt Cloud answers too slowly")
             until = self.ledger.cooldown(host)
             if until is not None and until > self.clock():

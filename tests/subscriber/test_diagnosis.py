@@ -270,7 +270,7 @@ def test_stale_sources_explain_the_freshness_step_of_a_good_run():
     assert found.text == "Step failed: dbt docs generate\nfatal: y"
 
 
-def test_only_the_causes_that_are_wanted_are_left_with_what_was_skipped_for_them():
+def test_only_the_causes_that_are_wanted_are_left_with_what_was_skipped_and_every_note():
     found = diagnose(
         Answer(
             results=(
@@ -289,7 +289,7 @@ def test_only_the_causes_that_are_wanted_are_left_with_what_was_skipped_for_them
     assert found.skipped == 3
     assert [cause.result.name for cause in finance.causes] == ["orders"]
     assert finance.skipped == 1
-    assert (finance.text, finance.notes) == ("", ())
+    assert (finance.text, finance.notes) == ("", ("Discovery did not answer",))
 
 
 def test_a_diagnosis_without_causes_may_be_about_wanted_nodes_and_is_left_as_it_is():
@@ -327,7 +327,7 @@ def named(grouped: tuple[Group, ...]) -> list[tuple[str, list[str]]]:
 
 def test_causes_are_grouped_by_owner_the_largest_group_first_else_in_dbts_order():
     causes = causes_of(
-        a_result("model.s.a"),
+        a_result("model.s.a", is_described=True),
         a_result("model.s.b", owner="web"),
         a_result("model.s.c", owner="finance"),
         a_result("model.s.d", owner="finance"),
@@ -337,6 +337,21 @@ def test_causes_are_grouped_by_owner_the_largest_group_first_else_in_dbts_order(
         ("finance", ["c", "d"]),
         ("no owner", ["a"]),
         ("web", ["b"]),
+    ]
+
+
+def test_who_owns_a_node_that_was_not_looked_up_is_not_said_to_be_nobody():
+    causes = causes_of(
+        a_result("model.s.a", is_described=True),
+        a_result("model.s.b"),
+        a_result("model.s.c"),
+        a_result("test.s.d", owner="web"),
+    )
+
+    assert named(groups(causes, "owner")) == [
+        ("owner not looked up", ["b", "c"]),
+        ("no owner", ["a"]),
+        ("web", ["d"]),
     ]
 
 

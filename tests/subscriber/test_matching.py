@@ -164,6 +164,40 @@ def test_a_node_that_could_not_be_looked_up_is_let_through() -> None:
     assert list(found.diagnosis.nodes) == ["model.shop.unknown"]
 
 
+def test_beside_nodes_that_are_the_rules_for_certain_those_not_looked_up_are_only_counted() -> None:
+    rule = a_rule(when={"nodes": {"tag": "finance"}})
+
+    found = verdict(rule, Answer(results=(FINANCE, MARKETING, NOT_LOOKED_UP)))
+
+    assert list(found.diagnosis.nodes) == ["model.shop.orders"]
+    assert found.diagnosis.notes == (
+        "1 more failed or warned that could not be looked up: they may belong here",
+    )
+    assert not found.is_guess
+
+
+@pytest.mark.parametrize("nodes", [{"kind": "model"}, {"name": "*", "kind": "model"}])
+def test_nodes_not_looked_up_stay_where_a_rule_asks_for_nothing_else_than_their_ids(
+    nodes: dict[str, str],
+) -> None:
+    found = verdict(a_rule(when={"nodes": nodes}), Answer(results=(FINANCE, NOT_LOOKED_UP)))
+
+    assert list(found.diagnosis.nodes) == ["model.shop.orders", "model.shop.unknown"]
+    assert found.diagnosis.notes == ()
+    assert not found.is_guess
+
+
+@pytest.mark.parametrize(("others", "is_guess"), [((), False), ((MARKETING,), True)])
+def test_nodes_are_a_guess_where_only_others_of_the_run_could_be_looked_up(
+    others: tuple[Any, ...],
+    is_guess: bool,  # noqa: FBT001 - a table
+) -> None:
+    rule = a_rule(when={"nodes": {"tag": "finance"}})
+
+    assert verdict(rule, Answer(results=(NOT_LOOKED_UP, *others))).is_guess is is_guess
+    assert not verdict(a_rule(), Answer(results=(NOT_LOOKED_UP, *others))).is_guess
+
+
 NODES = [{"tag": "finance"}, {"kind": "test"}, {"name": "x", "owner": "!y"}, {"path": "models/*"}]
 
 

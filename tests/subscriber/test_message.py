@@ -129,7 +129,9 @@ def test_nodes_with_the_same_error_are_one_line_and_so_are_those_of_an_owner():
         for n in range(7)
     ]
 
-    found = told(*timeouts, a_result("model.shop.other", message="no such column"))
+    found = told(
+        *timeouts, a_result("model.shop.other", message="no such column", is_described=True)
+    )
 
     assert found.causes == (
         "timeout after 0 s: 7 of 8 (m0, m1, m2, m3, m4 and 2 more)",

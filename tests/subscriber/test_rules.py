@@ -234,6 +234,35 @@ def test_what_a_nodes_id_tells_must_match_though_nothing_was_looked_up() -> None
     assert not Nodes.model_validate({"tag": "finance", "name": "customers"}).match(a_result())
 
 
+def test_a_path_that_is_known_must_match_though_nothing_else_was_looked_up() -> None:
+    rule = Nodes.model_validate({"tag": "finance", "path": "models/finance/*"})
+
+    assert rule.match(a_result(path="models/finance/orders.sql"))
+    assert not rule.match(a_result(path="models/crm/visits.sql"))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "path", "can_tell"),
+    [
+        ({"kind": "model", "name": "orders"}, "", True),
+        ({"path": "models/*"}, "models/orders.sql", True),
+        ({"path": "models/*"}, "", False),
+        ({"kind": "model", "tag": "a"}, "models/orders.sql", False),
+        ({"group": "a"}, "", False),
+        ({"owner": "a"}, "", False),
+    ],
+)
+def test_a_node_that_was_not_looked_up_matches_for_certain_by_what_is_known_of_it(
+    nodes: dict[str, str],
+    path: str,
+    can_tell: bool,  # noqa: FBT001 - a table
+) -> None:
+    rule = Nodes.model_validate(nodes)
+
+    assert rule.can_tell(a_result(path=path)) is can_tell
+    assert rule.can_tell(a_result(path=path, is_described=True))
+
+
 def test_a_test_is_named_without_the_hash_that_dbt_puts_behind() -> None:
     node = a_result("test.shop.not_null_orders_id.cf6c17daed")
 

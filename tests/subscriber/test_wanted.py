@@ -179,6 +179,35 @@ def test_a_job_that_failed_is_alerted_though_another_job_has_fixed_its_node(
     assert [set(each.diagnosis.nodes) for each in found.values()] == [{ORDERS}]
 
 
+OWN_NODES = a_rule(when={"nodes": {"tag": "finance"}}, alert={"per": "node"})
+
+
+def test_a_node_that_was_not_looked_up_has_no_alert_beside_those_that_are_the_rules() -> None:
+    found = asked(OWN_NODES, results=(*BOTH, *failed(3)))
+
+    assert nodes_of(found) == {("oncall", f"node/{ORDERS}"): {ORDERS}}
+
+
+def test_nodes_of_which_none_is_the_rules_for_certain_are_one_alert_of_the_job() -> None:
+    found = asked(OWN_NODES, results=(MARKETING, *failed(3)))
+
+    assert nodes_of(found) == {JOB: {node.unique_id for node in failed(3)}}
+    assert found[JOB].by_nodes
+
+
+def test_an_alert_that_a_node_has_already_goes_on_though_it_was_not_looked_up_now() -> None:
+    slot = ("oncall", f"node/{ORDERS}")
+    state = State(episodes={slot: of_nodes(ORDERS)})
+
+    found = asked(OWN_NODES, results=(MARKETING, a_result(ORDERS)), state=state)
+
+    assert nodes_of(found) == {slot: {ORDERS}}
+
+
+def test_where_no_node_of_the_run_was_looked_up_each_has_an_alert_of_its_own() -> None:
+    assert len(asked(OWN_NODES, results=failed(3))) == 3
+
+
 def test_as_many_new_nodes_as_there_may_be_have_alerts_of_their_own() -> None:
     found = asked(a_rule(alert={"per": "node"}), results=failed(NODE_EPISODES))
 

@@ -704,8 +704,10 @@ def many_failing(count: int) -> samples.Sample:
     return made_of(replace(build, artifacts=artifacts), status=20)
 
 
-@pytest.mark.parametrize(("count", "queries"), [(1, 2), (50, 2), (51, 3), (120, 4), (5_000, 9)])
-def test_thousands_of_nodes_cost_ten_queries_at_the_most(cloud, count, queries):
+@pytest.mark.parametrize(("count", "queries"), [(1, 2), (50, 2), (51, 3), (120, 4), (5_000, 11)])
+def test_thousands_of_nodes_that_nobody_knows_cost_one_query_for_five_hundred(
+    cloud, count, queries
+):
     run = cloud.run(sample=many_failing(count))
 
     with asking(cloud) as asker:
@@ -713,7 +715,7 @@ def test_thousands_of_nodes_cost_ten_queries_at_the_most(cloud, count, queries):
 
     assert len(cloud.discovery_calls) == queries
     assert len(answer.results) == count
-    assert any(f"500 of the {count} nodes" in note for note in answer.notes) is (count > 500)
+    assert answer.notes == ()
 
 
 def test_nodes_that_the_runs_metadata_does_not_have_are_gone(cloud):
