@@ -84,8 +84,6 @@ class Describing:
     def _learn_from_project(self, nodes: Sequence[str]) -> None:
         """Of all of `nodes`, for as long as there is time for another query."""
         for start in range(0, min(len(nodes), BAD_LIMIT), RESOURCES_A_QUERY):
-            if start and not self.asking.has_time_to_ask():
-                break
             if not self._learn_page(nodes[start : start + RESOURCES_A_QUERY]):
                 break
 
@@ -105,17 +103,26 @@ class Describing:
             self.known[node] = completed(self.known.get(node, Details()), found)
         return True
 
+    def _is_left(self, node: str) -> bool:
+        """Whether it was not looked up, or is a test of which no tested node was."""
+        if node not in self.known:
+            return node not in self._looked_up
+        above = self.known[node].depends_on if node.partition(".")[0] in TESTS else ()
+        return bool(above) and not any(n in self.known or n in self._looked_up for n in above)
+
     def _note(self, nodes: Sequence[str], what: str, which: str) -> None:
         """Say of how many there was no room or time; why nothing could be had is said already."""
-        left = sum(node not in self._looked_up and node not in self.known for node in nodes)
+        left = sum(self._is_left(node) for node in nodes)
         if left and self._looked_up:
             self.asking.note(
                 f"{what} of {left} of the {len(nodes)} nodes that {which} could not be looked up"
             )
 
     def _may_ask(self) -> bool:
+        """The first question is left to `asking`, which says why it cannot be asked."""
         self._queries += 1
-        return not self.asking.was_down
+        is_late = bool(self._looked_up) and not self.asking.has_time_to_ask()
+        return not self.asking.was_down and not is_late
 
 
 def _those(results: Iterable[Result], status: Status) -> list[str]:
