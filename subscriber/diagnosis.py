@@ -40,7 +40,12 @@ class Cause:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Equal for the same error, at whatever node and in whatever run."""
+        """Equal for the same error, at whatever node and in whatever run.
+
+        A source that warned and then failed says the same of its age, but is another error.
+        """
+        if self.result.kind == "source":
+            return fingerprint(f"{self.message}\n{self.result.said}")
         return fingerprint(self.message)
 
     @property
@@ -188,23 +193,27 @@ def _consequences(failed: Iterable[Result], skipped: Iterable[Result]) -> Mappin
     """Names of skipped nodes, by the unique id of the failed node they were skipped for.
 
     A node is skipped for what it depends on, directly or over other skipped nodes; for a test that
-    failed, it is skipped if both depend on the same node. Nodes whose dependencies are not known
-    belong to none, unless only one node failed.
+    failed, it is skipped if that tests it (a unit test comes before its model), or if both depend
+    on the same node. Nodes whose dependencies are not known belong to none, unless they are what
+    was tested, or only one node failed.
     """
     failed, skipped = list(failed), list(skipped)
     if len(failed) == 1:
         return {failed[0].unique_id: [result.name for result in skipped]}
     causes = {result.unique_id: result.unique_id for result in failed}
+    names = {result.unique_id: result.name for result in skipped}
+    explained: set[str] = set()
+    blamed: dict[str, list[str]] = {}
     for test in failed:
-        if test.kind in ("test", "unit_test"):
-            for tested in test.depends_on:
-                causes.setdefault(tested, test.unique_id)
+        for tested in _tested(test):
+            if tested not in causes and tested in names:
+                explained.add(tested)
+                blamed.setdefault(test.unique_id, []).append(names[tested])
+            causes.setdefault(tested, test.unique_id)
     below: dict[str, list[Result]] = {}
     for result in skipped:
         for above in result.depends_on:
             below.setdefault(above, []).append(result)
-    explained: set[str] = set()
-    blamed: dict[str, list[str]] = {}
     # breadth first, from the causes down: the nearest cause is blamed
     queue = deque(causes.items())
     while queue:
@@ -215,6 +224,17 @@ def _consequences(failed: Iterable[Result], skipped: Iterable[Result]) -> Mappin
                 blamed.setdefault(cause, []).append(result.name)
                 queue.append((result.unique_id, cause))
     return blamed
+
+
+def _tested(test: Result) -> Sequence[str]:
+    """The unique ids of what `test` tests; of a unit test, its own id tells if nothing else."""
+    if test.kind not in ("test", "unit_test"):
+        return ()
+    if test.kind == "unit_test" and not test.depends_on:
+        # unit_test.PACKAGE.MODEL.NAME
+        parts = test.unique_id.split(".")
+        return (f"model.{parts[1]}.{parts[2]}",) if len(parts) > 3 else ()
+    return test.depends_on
 
 
 def _explains(causes: Iterable[Cause], step: Step) -> bool:

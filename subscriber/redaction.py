@@ -76,11 +76,12 @@ _SHAPES = (
     _shape("hooks.slack.com", r"(?P<kept>hooks\.slack\.com/)[\w/-]++"),
     _shape(
         "xox xapp ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- aiza ya29. dbtc_ dbts_ dbtu_ dapi "
-        "k_live_ k_test_",
+        "k_live_ k_test_ sk-",
         r"(?P<kept>)(?<![\w-])(?:xox[a-z]-[A-Za-z0-9-]{10,}+|xapp-[A-Za-z0-9-]{10,}+"
         r"|gh[pousr]_[A-Za-z0-9]{20,}+|github_pat_\w{20,}+|glpat-[\w-]{16,}+"
         r"|AIza[\w-]{30,}+|ya29\.[\w-]{10,}+|dbt[csu]_[\w+/=-]{16,}+"
-        r"|dapi[0-9a-f]{32}(?:-\d)?|[sr]k_(?:live|test)_\w{10,}+)",
+        r"|dapi[0-9a-f]{32}(?:-\d)?|[sr]k_(?:live|test)_\w{10,}+"
+        r"|sk-(?=[\w-]*\d)[\w-]{20,}+)",
         re.ASCII,
     ),
     # key=value, key: value, "key": "value"; but no `unexpected token: x`, no `token::text`, and

@@ -107,6 +107,8 @@ class Status(StrEnum):
     """What became of a node in a run."""
 
     GOOD = "good"
+    REUSED = "reused"
+    """Good as it was, not executed: no problem, and no proof that one is over."""
     WARNED = "warned"
     FAILED = "failed"
     SKIPPED = "skipped"

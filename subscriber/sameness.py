@@ -26,6 +26,21 @@ _BEHIND_A_NUMBER = re.compile(
     r"|[ ]?(?:ns|[uµμ]s|ms|m(?:illi|icro)seconds?|s|secs?|seconds?|m|mins?|minutes?"
     r"|h|hrs?|hours?|d|days?|weeks?|months?|years?|am|pm|z|utc|gmt)(?![^\W_]))"
 )
+# more than one of something is the same as one: results/result, batches/batch, queries/query
+_COUNTED = re.compile(r"(\d[ \t]{1,3}[a-z]{2,}?)(?:ies|y|[es]{1,4})(?![^\W_])")
+# what is said to be an id, whatever it looks like; without a sign between, only with a digit
+_LABELLED = re.compile(
+    r"((?:request|query|job|trace)[ _-]?id)(?:[ \t]{0,8}[:=][ \t]{0,8}"
+    r"(?:\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|[^\s,;()\[\]{}]+)"
+    r"|[ \t]{1,8}(?=[^\s\d]*\d)[^\s,;()\[\]{}]+)"
+)
+_TOKEN = re.compile(r"[^\W_]{8,}")
+_PADDED = re.compile(r"[a-z0-9+/](?<![a-z0-9+/].)[a-z0-9+/]{7,}+={1,2}(?![\w=])")
+# a name with a number behind it, as customer2024, is no id
+_NUMBERED = re.compile(r"[^\W\d_]+\d{1,4}")
+_STRAIGHT = str.maketrans(
+    dict.fromkeys("\u201c\u201d\u201e\u201f", '"') | dict.fromkeys("\u2018\u2019\u201a\u201b", "'")
+)
 _NAMES = (
     *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
     *("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
@@ -41,6 +56,13 @@ class _Letters:
         return letter if letter.isalpha() else " "
 
 
+def _unless_a_name(token: re.Match[str]) -> str:
+    """Nothing of an id, which mixes letters with what is none; all of a name."""
+    text = token[0].rstrip("=")
+    is_mixed = not text.isalpha() and any(map(str.isalpha, text))
+    return " 0 " if is_mixed and not _NUMBERED.fullmatch(text) else token[0]
+
+
 def fingerprint(message: str) -> str:
     """12 hex digits, equal for messages that tell of the same error; an empty one has its own.
 
@@ -54,13 +76,22 @@ def normalized(message: str) -> str:
     """The words of `message` that stay the same when the same error happens again.
 
     Without the node that dbt's header names, quoted values, numbers, ids, dates, times, durations,
-    punctuation and case. Normalizing again changes nothing.
+    punctuation, case and the plural of what is counted. An id is what is called one, or eight and
+    more letters and digits in a row; letters with up to four digits behind them are a name, of
+    which only the number goes. Normalizing again changes nothing.
     """
-    text = _HEADER.sub(r"\g<error>", message.casefold().strip())
-    for varying in (_COMPILED, _QUOTED, _ID):
+    text = _HEADER.sub(r"\g<error>", message.casefold().strip()).translate(_STRAIGHT)
+    if "id" in text:
+        text = _LABELLED.sub(r"\1 0 ", text)
+    for varying in (_COMPILED, _QUOTED):
         text = varying.sub(" ", text)
+    text = _ID.sub(" 0 ", text)
+    if "=" in text:
+        text = _PADDED.sub(_unless_a_name, text)
+    text = _TOKEN.sub(_unless_a_name, text)
     if any(name in text for name in _NAMES):
         text = _BEFORE_A_NUMBER.sub(" ", text)
     text = _BEHIND_A_NUMBER.sub("0 ", text)
+    text = _COUNTED.sub(r"\1", text)
     words = " ".join(text.translate(_Letters()).split())
     return _HEX_WORD.sub("", words).strip()

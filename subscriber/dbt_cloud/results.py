@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from subscriber import durations
 from subscriber.dbt_cloud.steps import EXECUTING, RUN_RESULTS
 from subscriber.run import Result, Status
 
 _STATUS = {
     "success": Status.GOOD,
     "pass": Status.GOOD,
-    "reused": Status.GOOD,
-    "no-op": Status.GOOD,
+    "reused": Status.REUSED,
+    "no-op": Status.REUSED,
     "warn": Status.WARNED,
     "error": Status.FAILED,
     "fail": Status.FAILED,
@@ -117,7 +118,7 @@ def _age(row: Mapping[str, Any]) -> str:
         and isinstance(rule.get("count"), int)
         and isinstance(rule.get("period"), str)
     )
-    loaded = f"last loaded {timedelta(seconds=round(age_s))} before the check"
+    loaded = f"last loaded {durations.said(timedelta(seconds=round(age_s)))} before the check"
     return ", ".join([loaded, *allowed])
 
 

@@ -56,12 +56,13 @@ class PagerDuty(Destination):
         if action.verb is Verb.CLOSE:
             return alert | {"event_action": "resolve"}
         message = action.message
-        what = "dbt run warned" if message.level == "warning" else "dbt run failed"
+        what = _class(action)
+        article = "An" if what.startswith("a") else "A"
         alert |= {
             "event_action": "trigger",
             "client": "Afterrun",
             "payload": {
-                "summary": _cut(message.headline.strip() or f"A {what}", SUMMARY_LIMIT),
+                "summary": _cut(message.headline.strip() or f"{article} {what}", SUMMARY_LIMIT),
                 "source": message.source.strip() or "dbt Cloud",
                 "severity": "info" if is_told else self._severity(message),
                 "timestamp": action.occurred_at.isoformat(),
@@ -78,6 +79,13 @@ class PagerDuty(Destination):
     def _severity(self, message: Message) -> str:
         is_milder = message.level == "warning" and self.severity != "info"
         return "warning" if is_milder else self.severity
+
+
+def _class(action: Action) -> str:
+    """What kind of thing is told; what is only told may be about no problem at all."""
+    if action.verb is Verb.TELL and not action.message.level:
+        return "afterrun digest"
+    return "dbt run warned" if action.message.level == "warning" else "dbt run failed"
 
 
 def _key(episode_key: str) -> str:

@@ -244,7 +244,7 @@ def test_a_node_that_left_the_project_is_closed_with_that_reason() -> None:
     assert one(follows).message.text == "No longer in the project: model.shop.a"
 
 
-@pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNKNOWN])
+@pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNKNOWN, Status.REUSED])
 def test_a_node_that_was_not_executed_keeps_its_alert_open(status: Status) -> None:
     rule = a_rule("nodes", "oncall", outcome="failed", alert={"per": "node"})
     state = following(FAILED, rule, answer=failing("a")).state
@@ -323,6 +323,14 @@ def test_only_a_run_known_to_be_clean_closes_an_alert_about_warnings(
     follows = following(SUCCEEDED, WARN, state=state, answer=answer, run_id=101)
 
     assert bool(follows.actions) is closes
+
+
+def test_a_run_that_reused_nodes_is_clean() -> None:
+    answer = Answer(
+        results=(a_result("model.shop.a", status=Status.REUSED, said="reused"),), is_complete=True
+    )
+
+    assert answer.warned is False
 
 
 def test_a_warned_run_closes_an_alert_about_failures() -> None:

@@ -84,6 +84,38 @@ def test_a_failed_test_explains_what_was_skipped_below_the_model_it_tests():
     assert found == {"unique_orders_id": ("daily",), "other": ()}
 
 
+def test_a_failed_unit_test_explains_the_model_it_tests_and_what_is_below_it():
+    found = explained(
+        a_result("unit_test.s.orders.adds_up", depends_on=("model.s.orders",)),
+        a_result("model.s.other"),
+        skipped("model.s.daily", "model.s.orders"),
+        skipped("model.s.orders", "model.s.raw"),
+    )
+
+    assert found == {"orders.adds_up": ("orders", "daily"), "other": ()}
+
+
+def test_a_unit_test_without_dependencies_names_its_model_itself():
+    found = explained(
+        a_result("unit_test.s.orders.adds_up"),
+        a_result("unit_test.s.odd"),
+        skipped("model.s.daily", "model.s.orders"),
+        skipped("model.s.orders"),
+    )
+
+    assert found == {"orders.adds_up": ("orders", "daily"), "odd": ()}
+
+
+def test_a_model_that_two_failed_tests_test_is_counted_once():
+    found = explained(
+        a_result("unit_test.s.orders.one"),
+        a_result("unit_test.s.orders.two"),
+        skipped("model.s.orders"),
+    )
+
+    assert found == {"orders.one": ("orders",), "orders.two": ()}
+
+
 def test_the_only_failed_node_explains_all_that_was_skipped():
     found = explained(a_result("seed.s.raw"), skipped("model.s.a"), skipped("model.s.b"))
 
@@ -315,6 +347,15 @@ def test_each_cause_has_the_fingerprint_of_its_error():
 
     assert list(nodes) == ["model.s.a", "model.s.b", "model.s.c"]
     assert nodes["model.s.a"] == nodes["model.s.b"] != nodes["model.s.c"]
+
+
+def test_a_source_that_goes_from_warning_to_failing_has_another_error():
+    age = "last loaded 3 d before the check"
+    warned = Cause(a_result("source.s.till.x", status=Status.WARNED, said="warn"), age)
+    failed = Cause(a_result("source.s.till.x", said="error"), age)
+    older = Cause(a_result("source.s.till.y", said="error"), age.replace("3 d", "4 d 2 h"))
+
+    assert warned.fingerprint != failed.fingerprint == older.fingerprint
 
 
 def causes_of(*results: Result) -> tuple[Cause, ...]:

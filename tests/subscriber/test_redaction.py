@@ -63,6 +63,9 @@ PEM = "-----BEGIN {0}PRIVATE KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQ==\n-----END 
         (f"dbtu_{LETTERS}", "[redacted]"),
         (f"dapi{HEX_32}", "[redacted]"),
         (f"sk_live_{LETTERS}", "[redacted]"),
+        (f"key sk-proj-{LETTERS}, x", "key [redacted], x"),
+        (f"sk-{LETTERS}", "[redacted]"),
+        ("sk-" + "a" * 10 + "_-" + "b" * 7 + "1.", "[redacted]."),
     ],
 )
 def test_a_secret_is_redacted_and_what_stands_around_it_is_told(said, told):
@@ -93,6 +96,9 @@ def test_a_secret_is_redacted_and_what_stands_around_it_is_told(said, told):
         "models/marts/token.sql and secret.orders",
         "the secret secret:pd-routing-key is empty or not set",
         "Database Error in model api_key (models/api_key.sql)",
+        "sk-a-word-with-many-hyphens-and-no-number",
+        "sk-short-1",
+        "task-0123456789012345678901234567890",
         "----------------",
     ],
 )
@@ -134,6 +140,7 @@ def test_a_password_of_any_letters_is_redacted(secret):
         *('password:"', 'password:\\"', "password='\\", "password ", "--password ", "bearer a"),
         *("authorization: bearer ", "-----BEGIN PRIVATE KEY-----", "DBT_ENV_SECRET_", "pass:\n"),
         *("AKIA" + "A" * 16 + " ", "token is " + "0" * 31, "identified by '", "secret_secret_"),
+        *("sk-", "sk-a ", " sk-"),
     ],
 )
 def test_a_text_of_any_length_comes_to_an_end(repeated):

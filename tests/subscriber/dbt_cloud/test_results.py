@@ -54,10 +54,41 @@ def test_an_artifact_that_does_not_name_its_command_is_taken_for_its_steps():
         ("error", "brand new", Status.FAILED),
         ("skipped", "success", Status.GOOD),
         ("success", "warn", Status.WARNED),
+        ("success", "reused", Status.GOOD),
+        ("error", "reused", Status.FAILED),
+        ("warn", "no-op", Status.WARNED),
+        ("reused", "success", Status.GOOD),
+        ("reused", "error", Status.FAILED),
+        ("skipped", "no-op", Status.REUSED),
     ],
 )
 def test_a_later_step_wins_only_if_it_executed_the_node(first, second, remains):
     assert statuses(written(orders=first), written(orders=second)) == {"orders": remains}
+
+
+@pytest.mark.parametrize("said", ["reused", "no-op"])
+def test_what_was_left_as_it_was_is_not_called_executed(said):
+    assert statuses(written(orders=said)) == {"orders": Status.REUSED}
+
+
+def test_discovery_does_not_take_back_that_a_step_executed_a_node():
+    reused = a_result(status=Status.REUSED, said="reused")
+
+    assert joined([good()], [reused]) == (good(),)
+    assert joined([reused], [good()]) == (good(),)
+
+
+def test_the_age_of_a_source_is_said_as_people_say_it():
+    row = {
+        "unique_id": "source.shop.till.receipts",
+        "status": "error",
+        "max_loaded_at_time_ago_in_s": 259_200.4,
+        "criteria": {"error_after": {"count": 2, "period": "day"}},
+    }
+
+    (result,) = from_artifact("sources.json", {"results": [row]}, "source").results
+
+    assert result.message == "last loaded 3 d before the check, error after 2 days"
 
 
 @pytest.mark.parametrize(

@@ -385,6 +385,21 @@ def test_a_failure_says_so_in_its_class() -> None:
     assert alert_of()["payload"]["class"] == "dbt run failed"
 
 
+def test_what_is_told_and_is_no_problem_does_not_say_that_a_run_failed() -> None:
+    digest = an_action(Verb.TELL, message=a_told(headline="", level=""))
+
+    told = a_pagerduty().alert(digest)["payload"]
+
+    assert (told["class"], told["summary"]) == ("afterrun digest", "An afterrun digest")
+
+
+def test_a_problem_that_is_only_told_is_classed_as_the_problem_that_it_is() -> None:
+    warned = an_action(Verb.TELL, message=a_told(level="warning"))
+
+    assert a_pagerduty().alert(warned)["payload"]["class"] == "dbt run warned"
+    assert a_pagerduty().alert(an_action(Verb.TELL))["payload"]["class"] == "dbt run failed"
+
+
 def test_a_warning_without_a_headline_does_not_say_that_it_failed() -> None:
     assert alert_of(headline="", level="warning")["payload"]["summary"] == "A dbt run warned"
 
