@@ -5,18 +5,19 @@ A subject is a job (`job/7`), a node (`node/model.shop.orders`) or a single run 
 | episode | what the run says | decision |
 |---|---|---|
 | any  | a run older than the newest one seen of its job | nothing |
-| any  | nothing (cancelled, unknown, no proof of anything) | nothing |
-| none | the problem, `after` not reached yet, or silenced | hold: nobody is told |
-| held | recovered | forget: nobody was told |
-| held, nodes not known | the run, or a newer one, failed with known nodes of others | forget |
-| open, nodes not known | the run, or a newer one, failed with known nodes of others | close |
-| none, held | the problem, `after` reached | open |
-| open | the problem, as before, or with nodes not known | nothing, or remind after `remind` |
-| open | the problem with other nodes, another error or level | update: new, still, fixed |
+| none, held | the problem, `after` not reached yet, or silenced | hold: nobody is told |
+| none, held | the problem, `after` reached, not silenced | open |
+| open | other nodes, another error, another level | update: new, still, fixed |
 | open, told without its nodes | the problem, with its nodes | update |
-| open | the same run again, better known | the same, once; never a reminder |
-| open | some of its nodes recovered | update |
-| open | recovered | close |
+| open | the same run again, better known | an update, once; never a reminder |
+| open | the problem as before, or with nodes not known | nothing, or remind after `remind` |
+| open | a change, but silenced | hold: it is behind, until the silence is over |
+| open, behind | again as it was told | nothing: it is behind no longer |
+| held, open | some of its nodes recovered | held: nothing; open: update |
+| held | recovered | forget: nobody was told |
+| open | recovered | close; with `auto_close: false` forget, the alert stays |
+| held, open, nodes never known | it failed with known nodes of others | held: forget; open: close |
+| any  | nothing (cancelled, unknown, no proof of anything) | nothing |
 
 A job recovers by a newer run of its own that ended well. An episode of certain nodes (`by_nodes`)
 loses a node by a newer run, of whichever job, that executed it and it was good, and is over with
