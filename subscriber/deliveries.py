@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from shared import log
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
 from subscriber import budgets, superseding
-from subscriber.actions import Action, Handle, Verb, WrittenByNewer
+from subscriber.actions import Action, Handle, Verb, WrittenByNewer, key_with
 from subscriber.attempting import Attempting, Sent
 from subscriber.credentials import Read
 from subscriber.dead_letters import DeadLetters
@@ -124,11 +124,18 @@ class Deliveries:
 
     def _as_it_goes_out(self, action: Action) -> Action | None:
         key = superseding.counterpart(action)
-        if key is None:
-            return action
+        if key is None or self._is_over(action):
+            return None if key else action
         destination = self.destinations.get(action.destination)
         does = destination.does if destination else None
         return superseding.as_it_goes_out(action, self.ledger.work(key), does)
+
+    def _is_over(self, action: Action) -> bool:
+        """Whether it is an update or a reminder, replayed, of an alert that is closed by now."""
+        if action.verb not in (Verb.UPDATE, Verb.REMIND):
+            return False
+        close = self.ledger.work(key_with(action.key, Verb.CLOSE))
+        return close is not None and close.is_settled
 
     def _room_at(self, name: str) -> datetime | None:
         """None if the destination's budget has room, of which one is taken; else when it has."""

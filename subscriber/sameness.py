@@ -5,7 +5,7 @@ import re
 
 # dbt's own line above an error: the node and its path are not what went wrong
 _HEADER = re.compile(r"^(?P<error>[a-z ]{1,40}) in \w{1,30} [^\s(]{1,500} \([^()\n]{0,1000}\)")
-_COMPILED = re.compile(r"^\s*compiled code at .*$", re.MULTILINE)
+_COMPILED = re.compile(r"^[^\S\n]*compiled code at .*$", re.MULTILINE)
 # these look behind only where something is found: to look at every character takes long
 _QUOTED = re.compile(r"\"[^\"\n]*\"|`[^`\n]*`|'(?<!\w')[^'\n]*'(?!\w)")
 _ID = re.compile(

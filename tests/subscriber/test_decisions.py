@@ -403,3 +403,17 @@ def test_alerts_of_runs_whose_opening_was_refused_need_no_close() -> None:
     story.ticks(after_s=61)
 
     assert story.alerts.actions == []
+
+
+def test_an_update_that_is_replayed_after_the_close_opens_nothing() -> None:
+    story = a_story(answer=Answer(results=(a_result("model.shop.a"),)))
+    story.comes(a_body())
+    story.alerts.failures = [refuses()]
+    story.dbt_cloud.answer = Answer(results=(a_result("model.shop.b"),))
+    story.comes(a_body(event_id="wev_2", run_id=101))
+    story.comes(a_good_body(event_id="wev_3", run_id=102))
+
+    assert story.ledger.reopen("1/oncall/job/7/100/update/1", now=story.clock())
+    story.ticks()
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/100", "close afterrun/1/job/7/100"]

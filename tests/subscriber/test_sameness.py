@@ -160,3 +160,7 @@ def test_whatever_is_said_has_a_fingerprint_and_what_is_normalized_stays_as_it_i
 )
 def test_a_message_of_any_length_comes_to_an_end(repeated):
     assert fingerprint(repeated * (300_000 // len(repeated)))
+
+
+def test_many_blank_lines_take_no_longer_than_their_number():
+    assert fingerprint("Database Error" + "\n" * 400_000 + "x") == fingerprint("Database Error x")
