@@ -121,17 +121,20 @@ def _mapping(
 
 def _scalar(node: yaml.Node, path: Path, lines: Lines) -> Any:
     text = str(node.value)
-    match node.tag.removeprefix("tag:yaml.org,2002:"):
-        case "null":
-            return None
-        case "bool":
-            return text.lower() == "true"
-        case "int" if len(text.lstrip("+-")) < 20:
-            return int(text)
-        case "float" if math.isfinite(float(text)):
-            return float(text)
-        case "str" | "int" | "float":
-            return text
+    try:
+        match node.tag.removeprefix("tag:yaml.org,2002:"):
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" if len(text.lstrip("+-")) < 20:
+                return int(text)
+            case "float" if math.isfinite(float(text)):
+                return float(text)
+            case "str" | "int" | "float":
+                return text
+    except ValueError:
+        pass  # a tag of its own, before what is no number: said below, without the value
     # not the tag itself: it may be a secret that begins with `!`
     raise Mistake(lines.at(path, "tags mean nothing here; put text that begins with `!` in quotes"))
 

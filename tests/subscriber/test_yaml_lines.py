@@ -214,3 +214,12 @@ def test_json_is_yaml(content: Any) -> None:
     found, _ = parse(json.dumps({"content": content}, ensure_ascii=False), "rules.yaml")
 
     assert found == {"content": content}
+
+
+@pytest.mark.parametrize("written", ["!!int hunter2", "!!float hunter2", "!!float .inf.hunter2"])
+def test_a_tag_before_what_is_no_number_is_a_mistake_that_does_not_repeat_it(written):
+    with pytest.raises(Mistake) as mistake:
+        parse(f"version: {written}", "afterrun.yaml")
+
+    assert str(mistake.value).startswith("afterrun.yaml:1: version: tags mean nothing here")
+    assert "hunter2" not in str(mistake.value)
