@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 
 @dataclass
@@ -13,7 +12,7 @@ class Window:
 
     limit: int
     per: timedelta
-    clock: Callable[[], datetime] = partial(datetime.now, UTC)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _taken: deque[datetime] = field(default_factory=deque, init=False, repr=False)
 
     def room_in(self) -> timedelta | None:
