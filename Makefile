@@ -10,7 +10,7 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test lock
+.PHONY: run test golden lock
 
 run: $(READY)
 	@$(VENV)/bin/python -m lab $(ARGS)
@@ -29,6 +29,10 @@ $(READY): requirements-dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# What each kind of destination is told, written anew: look at what changed. KIND=slack for one.
+golden: $(READY)
+	@$(VENV)/bin/python -m tests.subscriber.test_destinations.golden $(KIND)
 
 # Pins again what pyproject.toml asks for; needs uv. Commit what it writes.
 lock:

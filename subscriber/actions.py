@@ -1,7 +1,7 @@
 """Actions: one thing to do, at one destination, about one subject, with one verb."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -46,9 +46,11 @@ class Node:
     tags: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     """Names of the nodes that were skipped because of this one."""
+    severity: str = ""
+    """What its `meta.severity` says: critical, error, warning, info; empty if it says nothing."""
 
 
-_NAMES = ("new", "still", "fixed", "causes", "owners")
+_NAMES = ("new", "still", "fixed", "causes", "owners", "severities")
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,14 @@ class Message:
     skipped: int = 0
     """How many nodes were skipped in all."""
     link: str = ""
+    """The run in dbt Cloud."""
+    job_link: str = ""
     facts: dict[str, str] = field(default_factory=dict)
     """What helps to find the run, by name: account, project, environment, job, run, commit."""
     level: str = "failure"
+    """How bad it is or was: failure, warning; empty for what is no problem."""
+    outcome: str = ""
+    """failed, warned, recovered, started, succeeded, cancelled; for a digest `digest`."""
     since: str = ""
     """When the problem was first seen, as an ISO time; empty where nothing is open."""
     new: tuple[str, ...] = ()
@@ -78,6 +85,14 @@ class Message:
     causes: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     """A line for each group of nodes that failed with one error, and for each owner; limited."""
+    severity: str = ""
+    """As a rule has it: critical, error, warning, info; empty where the destination's own holds."""
+    severities: tuple[str, ...] = ()
+    """What `meta.severity` says of the nodes, each once; empty for those that say nothing."""
+    note: str = ""
+    """What a rule adds in words of its own."""
+    left_out: str = ""
+    """What was left out to fit the limits of whoever is told, for people; see `shortening`."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +109,15 @@ class Action:
     after: str | None = None
     owner: str = ""
     """Whose all of it is, if it is one owner's: who may be told in a way of their own."""
+    owners: tuple[str, ...] = ()
+    """Whose any of it is, as the owner map has their names; limited."""
+    on_failure: tuple[str, ...] = ()
+    """Destinations that hear of it when a refresh does not end well."""
+    timeout_s: int = 0
+    """How long a refresh may take before it counts as failed."""
+    opened: "Handle | None" = None
+    so_far: "Handle | None" = None
+    """What opened its episode, and what is done of it already: set when it goes out, not kept."""
 
     def work(self, now: datetime) -> Work:
         """As work of the ledger, due now."""
@@ -101,7 +125,9 @@ class Action:
 
     def body(self) -> dict[str, Any]:
         """As the ledger keeps it: JSON."""
-        return asdict(self) | {"occurred_at": self.occurred_at.isoformat()}
+        kept = asdict(replace(self, opened=None, so_far=None))
+        del kept["opened"], kept["so_far"]
+        return kept | {"occurred_at": self.occurred_at.isoformat()}
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "Action":
@@ -124,6 +150,8 @@ class Action:
                 "verb": Verb(body["verb"]),
                 "message": Message(nodes=nodes, **names, **message),
                 "occurred_at": datetime.fromisoformat(body["occurred_at"]),
+                "owners": tuple(body.get("owners", ())),
+                "on_failure": tuple(body.get("on_failure", ())),
             }
         )
 
@@ -150,3 +178,11 @@ class Handle:
 
     key: str = ""
     url: str = ""
+
+
+class Unfinished(TemporaryFailure):
+    """Part of an action is done, the rest may be later. `so_far` says what is, for the next try."""
+
+    def __init__(self, message: str, so_far: Handle, retry_after_s: float | None = None) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.so_far = so_far

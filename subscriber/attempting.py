@@ -1,7 +1,7 @@
 """One attempt: the destination as it is, or as it opened the episode, is told the action."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shared.errors import PermanentFailure
 from subscriber import credentials
@@ -59,10 +59,16 @@ class Attempting:
     def _sent(self, ready: Ready, action: Action, opening: Opening | None) -> Sent:
         # of an opening that went unanswered nothing is known
         opened = opening.handle if opening and opening.handle != Handle() else None
+        destination = ready.destination.mentioning(self._called(action))
         try:
-            return Sent(ready, ready.destination.deliver(action, self.outbound, opened))
+            return Sent(ready, destination.deliver(replace(action, opened=opened), self.outbound))
         except UnknownOutcome as unknown:
             return Sent(ready, Handle(), unknown)
+
+    def _called(self, action: Action) -> Sequence[Owner]:
+        """The owners whose any of it is, as far as the map still has them."""
+        found = (find(self.owners, name) for name in action.owners)
+        return [owner for owner in found if owner is not None]
 
     def _ready(self, action: Action, opening: Opening | None, read: Read) -> Ready:
         configured = self.destinations.get(action.destination)
@@ -80,7 +86,7 @@ class Attempting:
                 f"the destination {action.destination} is no longer configured; "
                 f"what it holds under {action.episode_key} is to be dealt with by hand"
             )
-        if (action.verb is Verb.REFRESH) is not (configured.does is Does.REFRESH):
+        if (action.verb is Verb.REFRESH) is not (configured.does in (Does.REFRESH, Does.TRIGGER)):
             raise PermanentFailure(
                 f"the destination {action.destination} was of another kind when this was decided; "
                 f"what it holds under {action.episode_key} is to be dealt with by hand"

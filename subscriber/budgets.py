@@ -1,5 +1,6 @@
 """Budgets: how often something may be done within a while, counted by all processes together."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,26 +15,41 @@ CONTENDED_WAIT = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def take(ledger: Ledger, name: str, limit: int, per: timedelta, now: datetime) -> datetime | None:
-    """Take one of the `limit` that the budget `name` has in any stretch of `per`.
+Pace = tuple[int, timedelta]
+"""How many in any stretch of how long."""
+
+
+def take(ledger: Ledger, name: str, paces: Sequence[Pace], now: datetime) -> datetime | None:
+    """Take one of what the budget `name` has, of which all `paces` hold together.
 
     None if it was taken, else when there will be room; then nothing is taken. Exact under
-    concurrency: never more than `limit` in any stretch. What is kept is some EXACT entries at the
-    most: of a larger budget, one that was taken comes back up to a hundredth of `per` late.
-    Raises TemporaryFailure when the ledger does not answer; not safe to repeat, as each takes one.
+    concurrency: never more than a limit in any stretch of its time. What is kept is some EXACT
+    entries at the most: of a larger budget, one that was taken comes back up to a hundredth of its
+    time late. Raises TemporaryFailure when the ledger does not answer; not safe to repeat, as each
+    takes one.
     """
+    longest = max(per for _, per in paces)
     for _ in range(CONTENDED):
         (before,) = ledger.subjects([f"budget/{name}"])
-        taken = _recent(before.body, _us(now - _EPOCH) - _us(per))
-        if sum(taken.values()) >= limit:
-            return _time(_room_at(taken, limit)) + per
-        at = _slice(_us(now - _EPOCH), _us(per), limit)
+        taken = _recent(before.body, _us(now - longest - _EPOCH))
+        rooms = [_room(taken, pace, now) for pace in paces]
+        if any(rooms):
+            return max(room for room in rooms if room)
+        at = _slice(_us(now - _EPOCH), max(paces))
         taken[at] = taken.get(at, 0) + 1
         entries = [[at, count] for at, count in sorted(taken.items())]
         body = {"version": VERSION, "taken_us": entries}
-        if ledger.decide([Change(before, body, _time(max(taken)) + per)], []):
+        if ledger.decide([Change(before, body, _time(max(taken)) + longest)], []):
             return None
     return now + CONTENDED_WAIT
+
+
+def _room(taken: dict[int, int], pace: Pace, now: datetime) -> datetime | None:
+    """When this pace has room; None if it has now."""
+    limit, per = pace
+    since_us = _us(now - per - _EPOCH)
+    counted = {at: count for at, count in taken.items() if at > since_us}
+    return None if sum(counted.values()) < limit else _time(_room_at(counted, limit)) + per
 
 
 def _recent(body: dict[str, Any], since_us: int) -> dict[int, int]:
@@ -53,11 +69,12 @@ def _room_at(taken: dict[int, int], limit: int) -> int:
     return at
 
 
-def _slice(at_us: int, per_us: int, limit: int) -> int:
+def _slice(at_us: int, pace: Pace) -> int:
     """`at_us`, or for a large budget the end of its slice, so that none counts too short."""
+    limit, per = pace
     if limit <= EXACT:
         return at_us
-    width = max(per_us // 100, 1)
+    width = max(_us(per) // 100, 1)
     return -(-at_us // width) * width
 
 

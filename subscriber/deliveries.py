@@ -29,6 +29,9 @@ from subscriber.tried import Outcome
 LEASE = timedelta(seconds=60)
 """Longer than an attempt takes: three tries of Outbound's, with their pauses and the answer."""
 
+ROOM_NEAR, ROOM_TRIES = timedelta(seconds=2), 3
+"""A destination that takes no more for so long is waited for, as often, rather than left alone."""
+
 TURN_S = 5.0  # how soon to look again whether the action before has settled
 LANES = 8  # destinations that are delivered to at the same time
 
@@ -49,6 +52,7 @@ class Deliveries:
     clock: Callable[[], datetime]
     jitter: Callable[[], float] = random.random
     monotonic: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
     owners: Mapping[str, Owner] = field(default_factory=dict)
     kinds: Callable[[str], type[Destination]] = kind
 
@@ -140,9 +144,17 @@ class Deliveries:
     def _room_at(self, name: str) -> datetime | None:
         """None if the destination's budget has room, of which one is taken; else when it has."""
         destination = self.destinations.get(name)
-        if destination is None or destination.pace is None:
+        if destination is None or not destination.paces:
             return None
-        return budgets.take(self.ledger, name, *destination.pace, self.clock())
+        for _ in range(ROOM_TRIES):
+            room_at = budgets.take(self.ledger, name, destination.paces, self.clock())
+            if room_at is None:
+                return None
+            wait = room_at - self.clock()
+            if wait > ROOM_NEAR:
+                break
+            self.pause(max(wait.total_seconds(), 0.0))
+        return room_at
 
     def _attempt(self, claim: Claim, action: Action, opening: Opening | None) -> datetime | None:
         try:

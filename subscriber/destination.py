@@ -1,6 +1,7 @@
 """A destination: a configured place to deliver to. Its kind is its file in `destinations/`."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -15,22 +16,27 @@ from shared.settings import check_url
 from subscriber.actions import Action, Handle
 from subscriber.outbound import Outbound
 from subscriber.owners import Owner
+from subscriber.progress import Looks, Progress
 
 T = TypeVar("T")
 
 
 class Does(StrEnum):
-    """What a kind is for: alerts are opened and closed, people are told, dashboards refreshed."""
+    """What a kind is for: alerts are opened and closed, people are told, dashboards refreshed, and
+    what else shall run after a run is triggered.
+    """
 
     ALERT = "alert"
     TELL = "tell"
     REFRESH = "refresh"
+    TRIGGER = "trigger"
 
 
 class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """The fields of a kind are its configuration; those of type SecretStr hold references.
 
-    `base_url` is every kind's: another region, a host of one's own, a stand-in. Where a kind has a
+    `base_url` is every kind's: another region, a host of one's own, a stand-in; where the whole
+    address is a secret, it is empty, or stands in place of that one's host. Where a kind has a
     field `former_NAMEs` (a tuple of references), it holds what the secret NAME was before.
     """
 
@@ -39,17 +45,36 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
     """Whether the vendor absorbs a repeat: else it costs, or people see it twice."""
     keeps: ClassVar[frozenset[str]] = frozenset()
     """Fields that stay for an episode as they were when it opened, whatever is configured since."""
-    pace: ClassVar[tuple[int, timedelta] | None] = None
-    """How many deliveries the vendor takes in how long; None if there is no such limit."""
+    paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ()
+    """How many deliveries the vendor takes in how long; several limits hold together."""
+    looks: ClassVar[Looks | None] = None
+    """When to look at a refresh that was started; None if the answer to it is the end of it."""
+    over_http: ClassVar[bool] = True
 
     base_url: str
 
-    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
         """Say it in the vendor's words, once. `self` holds the secrets themselves by now.
 
-        `opened` is what this method returned when the episode of `action` opened; None if it has
-        none, or that is not known. Raises TemporaryFailure or PermanentFailure. May be called
-        again for the same action when nobody knows whether the first time worked.
+        `action.opened` is what this method returned when the episode of `action` opened; None if it
+        has none, or that is not known. Raises TemporaryFailure or PermanentFailure, or Unfinished
+        where part of it is done: then `action.so_far` is, the next time, what that said. May be
+        called again for the same action when nobody knows whether the first time worked.
+        """
+        raise NotImplementedError
+
+    def progress(self, handle: Handle, outbound: Outbound) -> Progress:
+        """How far the refresh is for which `deliver` returned `handle`; for kinds with `looks`.
+
+        Raises TemporaryFailure where it cannot be known now, PermanentFailure where it never will.
+        Safe to repeat.
+        """
+        raise NotImplementedError
+
+    def shown(self, action: Action) -> str:
+        """What it would be told of `action`, for people to look at. Pure.
+
+        `self` holds references still: there is no secret in it.
         """
         raise NotImplementedError
 
@@ -60,6 +85,10 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
 
     def for_owner(self, owner: Owner) -> Self:
         """The same destination, reaching `owner`; where the kind knows no such way, as it is."""
+        return self
+
+    def mentioning(self, owners: Sequence[Owner]) -> Self:
+        """The same destination, calling `owners` to what it tells; else as it is."""
         return self
 
     def as_written(self) -> dict[str, Any]:
@@ -110,6 +139,11 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
             if isinstance(each, SecretStr):
                 _told(partial(secret_refs.parse, each.get_secret_value()))
         return value
+
+
+def as_text(body: object) -> str:
+    """`body` as JSON that people can read: what `shown` shows of kinds that are told JSON."""
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 def _told(check: Callable[[], T]) -> T:

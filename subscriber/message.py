@@ -64,6 +64,8 @@ def problem(
         link=link,
         facts=_facts(event, answer),
         level=level,
+        outcome=verb,
+        severities=_severities(diagnosis),
         causes=_grouped(diagnosis, "cause"),
         owners=_grouped(diagnosis, "owner"),
     )
@@ -136,7 +138,8 @@ def left_of(former: Message, told: Message, episode: Episode) -> Message:
 
 def others_failed(told: Message, event: RunEvent, reason: str) -> Message:
     """`told` as the end of a problem that turned out to be another one. Pure."""
-    return replace(told, headline=f"{_job(event)} failed{_in(event)}: {reason}")
+    headline = f"{_job(event)} failed{_in(event)}: {reason}"
+    return replace(told, headline=headline, outcome="failed")
 
 
 def reminded(told: Message, episode: Episode, now: datetime) -> Message:
@@ -168,6 +171,7 @@ def recovered(event: RunEvent, link: str, episode: Episode, subject: str, reason
         | {"runs_with_the_problem": str(episode.runs)}
         | ({"open_for": said(ended - episode.since)} if ended else {}),
         level=episode.level,
+        outcome="recovered",
         since=episode.since.isoformat(),
         fixed=_listed(tuple(episode.nodes)),
     )
@@ -197,6 +201,7 @@ def unknown(event: RunEvent, episode: Episode) -> Message:
         source=_source(event),
         facts=_facts(event, Answer()),
         level=episode.level,
+        outcome=verb,
         since=episode.since.isoformat(),
     )
 
@@ -210,6 +215,7 @@ def ended(event: RunEvent, outcome: Outcome, answer: Answer, link: str) -> Messa
         link=link,
         facts=_facts(event, answer),
         level="",
+        outcome=str(outcome),
     )
 
 
@@ -224,6 +230,7 @@ def digest(gathered: Digest) -> Message:
         source="Afterrun",
         text="\n".join(lines),
         level="",
+        outcome="digest",
     )
 
 
@@ -321,9 +328,16 @@ def _node(cause: Cause, detail: _Detail) -> Node:
         path=_shortened(cause.path, _LINE_LIMIT),
         group=_shortened(result.group, _WORD_LIMIT),
         owner=_shortened(_owner(result), _WORD_LIMIT),
+        severity=result.severity,
         tags=tuple(_shortened(tag, _WORD_LIMIT) for tag in result.tags[:10]),
         skipped=tuple(skipped),
     )
+
+
+def _severities(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """What the nodes say of their severity, each once, where any of them says something."""
+    said = dict.fromkeys(cause.result.severity for cause in diagnosis.causes)
+    return tuple(sorted(said)) if any(said) else ()
 
 
 def _owner(result: Result) -> str:

@@ -12,20 +12,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadTimeoutError
 
-from shared.errors import PermanentFailure, TemporaryFailure
+from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber import sessions
 from subscriber.sessions import NoAuth
+from subscriber.tokens import Tokens
 
 CONNECT_TIMEOUT_S = 3.05
 READ_TIMEOUT_S = 8.0
 WHOLE_ANSWER_S = 10.0  # an answer that dribbles is given up after this
 ANSWER_LIMIT_BYTES = 1_000_000
+REFUSAL_LIMIT_BYTES = 64_000  # of what a refusal says, which is cut there
 REDIRECTS = 3  # followed at the most, where any are
 RETRY_AFTER_LIMIT_S = 3_600.0
 
@@ -34,34 +36,18 @@ TOO_MANY_S = 30.0  # PagerDuty's advice after a 429 that does not say when to co
 _LATER = frozenset({408, 425, 429, *range(500, 600)})
 
 
-class Refused(PermanentFailure):
-    """The other side answered, and said no. `status` is its HTTP status."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class Busy(TemporaryFailure):
-    """The other side did not answer, or said not now. `status` is its HTTP status, if any."""
-
-    def __init__(
-        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
-    ) -> None:
-        super().__init__(message, retry_after_s=retry_after_s)
-        self.status = status
-
-
-class UnknownOutcome(Busy):
-    """The request went out whole and no answer came: it may or may not have been carried out."""
-
-
 @dataclass(frozen=True)
 class Reply:
-    """A 2xx answer. `content` is what its body holds as JSON, None if it is no JSON."""
+    """What the other side answered. `content` is its body as JSON, None if it is no JSON.
+
+    `body` is its text. Neither is shown in an error or a log, nor when this is printed.
+    """
 
     status: int
-    content: Any
+    content: Any = field(default=None, repr=False)
+    body: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By name, in whichever case."""
 
     def text(self, *path: str) -> str:
         """The string found by following `path` through objects; empty if there is none."""
@@ -69,6 +55,41 @@ class Reply:
         for key in path:
             found = found.get(key) if isinstance(found, dict) else None
         return found if isinstance(found, str) else ""
+
+
+class Refused(PermanentFailure):
+    """The other side answered, and said no. `status` is its HTTP status.
+
+    `reply` is what it said, for a destination to tell one refusal from another by a code in it.
+    """
+
+    def __init__(self, message: str, status: int, reply: Reply | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reply = reply or Reply(status)
+
+
+class Busy(TemporaryFailure):
+    """The other side did not answer, or said not now. `status` is its HTTP status, if any.
+
+    `reply` is what it said, empty if it said nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.status = status
+        self.reply = reply or Reply(status or 0)
+
+
+class UnknownOutcome(Busy):
+    """The request went out whole and no answer came: it may or may not have been carried out."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +105,8 @@ class Outbound:
     read_timeout_s: float = READ_TIMEOUT_S
     whole_answer_s: float = WHOLE_ANSWER_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    tokens: Tokens = field(default_factory=Tokens, repr=False)
+    """What vendors gave us in exchange for credentials; kept as long as this is."""
     _sessions: Mapping[bool, requests.Session] = field(default_factory=sessions.made, repr=False)
 
     def post_json(
@@ -97,15 +120,57 @@ class Outbound:
         answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> Reply:
         """POST `body` as JSON (bytes are sent as they are). Redirects are refused."""
-        sent = body if isinstance(body, bytes) else encode(body)
-        return self._request(
+        return self._json(
             "POST",
             url,
-            data=sent,
-            headers={"Content-Type": "application/json", **(headers or {})},
+            body,
+            headers=headers,
             auth=HTTPBasicAuth(basic[0].encode(), basic[1].encode()) if basic else NoAuth(),
             repeatable=repeatable,
             limit=answer_limit_bytes,
+        )
+
+    def patch_json(
+        self, url: str, body: object, *, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """PATCH with `body` as JSON, which sets the same values if it is repeated."""
+        return self._json(
+            "PATCH",
+            url,
+            body,
+            headers=headers,
+            auth=NoAuth(),
+            repeatable=True,
+            limit=ANSWER_LIMIT_BYTES,
+        )
+
+    def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> Reply:
+        """POST `fields` as a form. Redirects are refused."""
+        return self._request(
+            "POST",
+            url,
+            data=urlencode(fields, errors="replace").encode(),
+            headers={"Content-Type": "application/x-www-form-urlencoded", **(headers or {})},
+            auth=NoAuth(),
+            repeatable=repeatable,
+            limit=ANSWER_LIMIT_BYTES,
+        )
+
+    def delete(self, url: str, *, headers: Mapping[str, str] | None = None) -> Reply:
+        return self._request(
+            "DELETE",
+            url,
+            headers=headers or {},
+            auth=NoAuth(),
+            repeatable=True,
+            limit=ANSWER_LIMIT_BYTES,
         )
 
     def get_json(
@@ -113,6 +178,7 @@ class Outbound:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         follow_redirects: bool = False,
         answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
@@ -123,15 +189,37 @@ class Outbound:
             url,
             params=params,
             headers=headers or {},
-            auth=NoAuth(),
+            auth=HTTPBasicAuth(basic[0].encode(), basic[1].encode()) if basic else NoAuth(),
             repeatable=True,
             limit=answer_limit_bytes,
             redirects=REDIRECTS if follow_redirects else 0,
         )
 
+    def _json(
+        self,
+        method: Literal["POST", "PATCH"],
+        url: str,
+        body: object,
+        *,
+        headers: Mapping[str, str] | None,
+        auth: AuthBase,
+        repeatable: bool,
+        limit: int,
+    ) -> Reply:
+        sent = body if isinstance(body, bytes) else encode(body)
+        return self._request(
+            method,
+            url,
+            data=sent,
+            headers={"Content-Type": "application/json", **(headers or {})},
+            auth=auth,
+            repeatable=repeatable,
+            limit=limit,
+        )
+
     def _request(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "PATCH", "DELETE"],
         url: str,
         *,
         headers: Mapping[str, str],
@@ -162,6 +250,7 @@ class Outbound:
             onward = urljoin(url, response.headers["Location"])
         if not _is_same_origin(url, onward):
             headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
+            auth = NoAuth()
         return self._request(
             method,
             onward,
@@ -206,19 +295,31 @@ class Outbound:
                 wait_s = TOO_MANY_S
             retries = response.raw.retries
             failure = UnknownOutcome if retries and sessions.unanswered(retries.history) else Busy
-            raise failure(f"{host} answered {status}", status=status, retry_after_s=wait_s)
-        if 300 <= status < 400:
-            raise Refused(f"{host} answered {status}, a redirect: is its base URL right?", status)
+            raise failure(
+                f"{host} answered {status}",
+                status=status,
+                retry_after_s=wait_s,
+                reply=self._refusal(host, response),
+            )
         if not 200 <= status < 300:
-            raise Refused(f"{host} answered {status}", status)
+            redirect = ", a redirect: is its base URL right?" if 300 <= status < 400 else ""
+            reply = self._refusal(host, response)
+            raise Refused(f"{host} answered {status}{redirect}", status, reply)
         try:
-            return Reply(status, _json(self._read(host, response, limit)))
+            return _reply(response, self._read(host, response, limit))
         except DecodeError:
-            return Reply(status, None)
+            return Reply(status, headers=response.headers)
         except ReadTimeoutError:
             raise UnknownOutcome(f"{host} did not answer in {self.read_timeout_s:g} s") from None
         except HTTPError:
             raise UnknownOutcome(f"{host} broke the connection") from None
+
+    def _refusal(self, host: str, response: requests.Response) -> Reply:
+        """What a refusal says, as far as it can be read; its status stands in any case."""
+        try:
+            return _reply(response, self._read(host, response, REFUSAL_LIMIT_BYTES))
+        except (DecodeError, HTTPError, Failure):
+            return Reply(response.status_code, headers=response.headers)
 
     def _read(self, host: str, response: requests.Response, limit: int) -> bytes:
         until = time.monotonic() + self.whole_answer_s
@@ -233,11 +334,12 @@ class Outbound:
         return bytes(body)
 
 
-def _json(body: bytes) -> Any:
+def _reply(response: requests.Response, body: bytes) -> Reply:
     try:
-        return json.loads(body)
+        content = json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        content = None
+    return Reply(response.status_code, content, body.decode("utf-8", "replace"), response.headers)
 
 
 def _is_same_origin(url: str, other: str) -> bool:

@@ -22,6 +22,9 @@ class Level(StrEnum):
     WARNING = "warning"
 
 
+SEVERITIES = ("info", "warning", "error", "critical")
+"""How urgent a problem is, from the least to the most."""
+
 _BY_CODE = {
     1: Outcome.STARTED,  # queued
     2: Outcome.STARTED,  # starting
@@ -131,6 +134,7 @@ class Result:
     group: str = ""
     owner: str = ""
     owner_email: str = ""
+    severity: str = ""
     depends_on: tuple[str, ...] = ()
     path: str = ""
     is_described: bool = False

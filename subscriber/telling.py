@@ -14,6 +14,7 @@ from subscriber.states import Slot
 from subscriber.wanted import Wanted
 
 LINK_LIMIT = 2_000  # characters
+OWNERS_LIMIT = 10  # are called to a problem
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,16 @@ class Telling:
         elif verb is Verb.REMIND:
             told = message.reminded(told, episode, self.now)
         told = replace(told, since=episode.since.isoformat())
-        owner = self._owner(wanted.diagnosis)
-        return of_episode(self.event, slot, episode, verb, told, self._occurred_at, owner)
+        owner, owners = self._owners(wanted.diagnosis)
+        action = of_episode(self.event, slot, episode, verb, told, self._occurred_at)
+        return replace(action, owner=owner, owners=owners)
 
     def of_recovery(self, slot: Slot, episode: Episode, verb: Verb, decided: Decided) -> Action:
         """A close, or an update that some of the nodes recovered."""
         gone = sorted(set(episode.nodes) & self.answer.gone)
         reason = f"No longer in the project: {', '.join(gone[:10])}" if gone else ""
         told = message.recovered(self.event, self.link, episode, slot[1], reason)
+        told = replace(told, job_link=self.job_link)
         if verb is Verb.UPDATE and decided.episode is not None:
             told = message.partly_recovered(told, decided.episode, decided.change)
         elif self.outcome is Outcome.FAILED and not episode.by_nodes:
@@ -62,10 +65,12 @@ class Telling:
         return Action(key, destination, verb, key, told, self._occurred_at)
 
     def problem(self, diagnosis: Diagnosis, level: Level) -> Message:
-        return message.problem(self.event, self.answer, diagnosis, self.link, level)
+        told = message.problem(self.event, self.answer, diagnosis, self.link, level)
+        return replace(told, job_link=self.job_link)
 
     def end(self) -> Message:
-        return message.ended(self.event, self.outcome, self.answer, self.link)
+        told = message.ended(self.event, self.outcome, self.answer, self.link)
+        return replace(told, job_link=self.job_link)
 
     @property
     def link(self) -> str:
@@ -73,24 +78,34 @@ class Telling:
         link = self.answer.run.link if self.answer.run else ""
         if link.startswith(("https://", "http://")) and len(link) <= LINK_LIMIT:
             return link
+        return self._page("runs", self.event.run_id)
+
+    @property
+    def job_link(self) -> str:
+        return self._page("jobs", self.event.job_id)
+
+    def _page(self, of: str, id_: str) -> str:
         event = self.event
         if not event.project_id:
             return ""
         base = f"https://{self.configuration.dbt_cloud.host}"
-        return f"{base}/deploy/{event.account_id}/projects/{event.project_id}/runs/{event.run_id}"
+        return f"{base}/deploy/{event.account_id}/projects/{event.project_id}/{of}/{id_}"
 
     @property
     def _occurred_at(self) -> datetime:
         return self.event.finished_at or self.event.occurred_at or self.now
 
-    def _owner(self, diagnosis: Diagnosis) -> str:
-        """The name in the owner map of whom all these nodes belong to, if that is one."""
+    def _owners(self, diagnosis: Diagnosis) -> tuple[str, tuple[str, ...]]:
+        """Whose all of these nodes are, if they are one owner's, and whose any are; as the owner
+        map has their names.
+        """
         known = self.configuration.owners
-        found = {
+        found = dict.fromkeys(
             owners.name_of(known, cause.result.owner_email, cause.result.owner)
             for cause in diagnosis.causes
-        }
-        return found.pop() if len(found) == 1 else ""
+        )
+        named = tuple(name for name in found if name)
+        return named[0] if named and len(found) == 1 else "", named[:OWNERS_LIMIT]
 
 
 def of_episode(
@@ -100,7 +115,6 @@ def of_episode(
     verb: Verb,
     told: Message,
     occurred_at: datetime,
-    owner: str = "",
 ) -> Action:
     """The action that tells `told` of an episode, after all that was told of it before."""
     destination, subject = slot
@@ -114,5 +128,4 @@ def of_episode(
         message=told,
         occurred_at=occurred_at,
         after=episode.latest_action or None,
-        owner=owner,
     )

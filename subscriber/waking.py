@@ -151,5 +151,6 @@ def _action(
         told = message.reminded(told, episode, now)
     elif episode.by_nodes:
         told = message.of_nodes_left(told, episode)
-    occurred_at, owner = (former.occurred_at, former.owner) if former else (episode.since, "")
-    return of_episode(timer.event, slot, episode, verb, told, occurred_at, owner)
+    occurred_at = former.occurred_at if former else episode.since
+    action = of_episode(timer.event, slot, episode, verb, told, occurred_at)
+    return replace(action, owner=former.owner, owners=former.owners) if former else action

@@ -57,7 +57,7 @@ class FakeAlerts(Destination):
     def kind(cls) -> str:
         return cls.__name__
 
-    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
         handle: Handle = self.received.deliver(action)
         return handle
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from subscriber.run import Result
+from subscriber.run import SEVERITIES, Result
 
 TESTS = ("test", "unit_test")
 
@@ -36,6 +36,8 @@ class Details:
     depends_on: tuple[str, ...] = ()
     path: str = ""
     tested: str = ""
+    severity: str = ""
+    """What its `meta.severity` names, if that is one of SEVERITIES."""
 
 
 def from_job(row: Mapping[str, Any]) -> Details:
@@ -44,6 +46,7 @@ def from_job(row: Mapping[str, Any]) -> Details:
         tags=_texts(row.get("tags")),
         group=_text(row, "dbtGroup"),
         owner=owner_in(row.get("meta")),
+        severity=severity_in(row.get("meta")),
         depends_on=_texts(row.get("dependsOn")),
     )
 
@@ -55,6 +58,7 @@ def from_environment(row: Mapping[str, Any]) -> Details:
         tags=_texts(row.get("tags")),
         group=_text(row, "group"),
         owner=owner_in(row.get("meta")),
+        severity=severity_in(row.get("meta")),
         depends_on=_texts([p.get("uniqueId") for p in parents if isinstance(p, dict)])
         if isinstance(parents, list)
         else (),
@@ -71,6 +75,13 @@ def owner_in(meta: Any) -> Owner:
     if isinstance(named, dict):
         return owner(_text(named, "name"), _text(named, "email"))
     return owner(named if isinstance(named, str) else "", "")
+
+
+def severity_in(meta: Any) -> str:
+    """The severity that `meta.severity` names, in whichever case; empty for any other word."""
+    named = meta.get("severity") if isinstance(meta, dict) else None
+    word = named.strip().casefold() if isinstance(named, str) else ""
+    return word if word in SEVERITIES else ""
 
 
 def owner(name: str, email: str) -> Owner:
@@ -90,6 +101,7 @@ def completed(of_run: Details, of_project: Details) -> Details:
         depends_on=of_run.depends_on or of_project.depends_on,
         path=of_run.path or of_project.path,
         tested=of_run.tested or of_project.tested,
+        severity=of_run.severity or of_project.severity,
     )
 
 
@@ -106,17 +118,20 @@ def described(
 def _described(result: Result, known: Mapping[str, Details], groups: Mapping[str, Owner]) -> Result:
     own = known[result.unique_id]
     tags, group, whose = own.tags, own.group, groups.get(own.group) or own.owner
+    severity = own.severity
     tested = _tested(result, own, known, groups) if result.kind in TESTS else None
     if tested is not None:
         tags = tuple(dict.fromkeys((*tags, *tested.tags)))
         group = group or tested.group
         whose = own.owner or groups.get(group) or tested.owner
+        severity = severity or tested.severity
     return replace(
         result,
         tags=tags,
         group=group,
         owner=whose.name,
         owner_email=whose.email,
+        severity=severity,
         path=own.path,
         depends_on=own.depends_on,
         # half of what is to be known of a test is what it tests

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import Field, JsonValue, SecretStr, field_validator
 
 from subscriber.actions import Action, Handle
-from subscriber.destination import Destination, Does
+from subscriber.destination import Destination, Does, as_text
 from subscriber.outbound import Outbound
 
 
@@ -26,7 +26,7 @@ class Mode(Destination):
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     base_url: str = "https://app.mode.com"
 
-    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
         report = f"{quote(self.workspace, safe='')}/reports/{quote(self.report, safe='')}"
         answer = outbound.post_json(
             f"{self.base_url}/api/{report}/runs",
@@ -39,6 +39,9 @@ class Mode(Destination):
             key=answer.text("token"),
             url=answer.text("_links", "web_external_url", "href"),
         )
+
+    def shown(self, action: Action) -> str:
+        return as_text({"parameters": self.parameters} if self.parameters else {})
 
     @field_validator("workspace", "report")
     @classmethod

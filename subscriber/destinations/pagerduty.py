@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import SecretStr
 
 from subscriber.actions import Action, Handle, Message, Node, Verb
-from subscriber.destination import Destination, Does
+from subscriber.destination import Destination, Does, as_text
 from subscriber.outbound import Outbound, encode
 from subscriber.owners import Owner
 
@@ -29,14 +29,14 @@ class PagerDuty(Destination):
     does: ClassVar[Does] = Does.ALERT
     repeatable: ClassVar[bool] = True  # what has the same key is joined
     keeps: ClassVar[frozenset[str]] = frozenset({"routing_key", "base_url"})
-    pace: ClassVar[tuple[int, timedelta] | None] = (120, timedelta(minutes=1))
+    paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((120, timedelta(minutes=1)),)
 
     routing_key: SecretStr
     former_routing_keys: tuple[SecretStr, ...] = ()
     base_url: str = "https://events.pagerduty.com"
     severity: Literal["critical", "error", "warning", "info"] = "error"
 
-    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
         alert = self.alert(action)
         outbound.post_json(f"{self.base_url}/v2/enqueue", encode(alert))
         return Handle(key=alert["dedup_key"])
@@ -45,6 +45,9 @@ class PagerDuty(Destination):
         if owner.pagerduty is None:
             return self
         return self.model_copy(update={"routing_key": owner.pagerduty})
+
+    def shown(self, action: Action) -> str:
+        return as_text(self.alert(action) | {"routing_key": "…"})
 
     def alert(self, action: Action) -> dict[str, Any]:
         """What to tell PagerDuty about `action`; at most EVENT_LIMIT_BYTES as JSON. Pure."""

@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 def take_at(
     ledger: Ledger, seconds: float, limit: int = 3, name: str = "oncall"
 ) -> datetime | None:
-    return take(ledger, name, limit, MINUTE, NOW + timedelta(seconds=seconds))
+    return take(ledger, name, [(limit, MINUTE)], NOW + timedelta(seconds=seconds))
 
 
 def test_what_fits_is_taken_and_what_does_not_is_told_when_it_will() -> None:

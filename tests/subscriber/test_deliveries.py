@@ -45,7 +45,7 @@ class Guarded(Destination):
     base_url: str = "https://guarded.example"
     world: Any = Field(exclude=True)
 
-    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
         handle: Handle = self.world.attempt(self.key.get_secret_value())
         return handle
 
@@ -438,9 +438,9 @@ class People(Guarded):
     does: ClassVar[Does] = Does.TELL
     repeatable: ClassVar[bool] = False
 
-    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
-        self.world.told.append((action, opened))
-        return super().deliver(action, outbound, opened)
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+        self.world.told.append((action, action.opened))
+        return super().deliver(action, outbound)
 
 
 @dataclass

@@ -20,8 +20,8 @@ class Channel(FakePeople):
 
     opened: Any = Field(default_factory=list, exclude=True)
 
-    def deliver(self, action: Action, outbound: Outbound, opened: Handle | None = None) -> Handle:
-        self.opened.append((str(action.verb), opened and opened.key))
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+        self.opened.append((str(action.verb), action.opened and action.opened.key))
         self.received.deliver(action)
         return Handle(key=f"message {len(self.opened)}")
 

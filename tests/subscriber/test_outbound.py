@@ -166,13 +166,17 @@ def test_a_text_that_an_answer_does_not_hold_is_empty(path: tuple[str, ...]) -> 
 def test_a_good_answer_that_is_no_json_is_still_good(peer: Peer, body: bytes) -> None:
     peer.answer = lambda: Response(body)
 
-    assert Outbound().post_json(peer.url, {}) == Reply(200, None)
+    reply = Outbound().post_json(peer.url, {})
+
+    assert (reply.status, reply.content) == (200, None)
 
 
 def test_a_good_answer_whose_compression_is_broken_is_still_good(peer: Peer) -> None:
     peer.answer = lambda: Response(b"no gzip", headers={"Content-Encoding": "gzip"})
 
-    assert Outbound().post_json(peer.url, {}) == Reply(200, None)
+    reply = Outbound().post_json(peer.url, {})
+
+    assert (reply.status, reply.content) == (200, None)
 
 
 def test_bytes_are_sent_as_they_are(peer: Peer) -> None:

@@ -15,20 +15,26 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from lab.faults import Fault
+from lab.faults import Fault, Faults
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber import configuration, destinations
 from subscriber.configuration import Configuration
 from subscriber.destination import Destination, Does
 from subscriber.outbound import UnknownOutcome
 from subscriber.yaml_lines import parse
+from tests.subscriber.test_destinations import golden
+from tests.subscriber.test_destinations.golden import CASES, a_case
 from tests.subscriber.test_destinations.world import World
 
 KINDS = destinations.names()
 PAGES = Path(__file__).parents[3] / "docs" / "destinations"
 LITERAL = "0123456789abcdef0123456789abcdef"
 
+OVER_HTTP = [name for name in KINDS if destinations.kind(name).over_http]
+REFRESHING = [name for name in KINDS if destinations.kind(name).looks]
+
 of_every_kind = pytest.mark.parametrize("kind", KINDS)
+of_every_kind_over_http = pytest.mark.parametrize("kind", OVER_HTTP)
 
 
 def its_tests(kind: str) -> ModuleType:
@@ -65,7 +71,15 @@ def served(request: pytest.FixtureRequest) -> Iterator[World]:
 @pytest.fixture
 def world(served: World) -> Iterator[World]:
     yield served
-    served.faults.always(None)
+    if served.faults is not None:
+        served.faults.always(None)
+
+
+@pytest.fixture
+def faults(world: World) -> Faults:
+    if world.faults is None:
+        pytest.skip("it is not over HTTP: its own tests have what goes wrong there")
+    return world.faults
 
 
 def test_to_name_the_kinds_imports_none_of_them() -> None:
@@ -125,7 +139,7 @@ def test_an_unknown_key_is_refused(kind: str) -> None:
         destinations.kind(kind).model_validate(its_fields(kind, colour="blue"))
 
 
-@of_every_kind
+@of_every_kind_over_http
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:1", "https://eu.x.com"])
 def test_it_goes_over_https_or_to_this_machine(kind: str, url: str) -> None:
     made = destinations.kind(kind).model_validate(its_fields(kind, base_url=f"{url}/"))
@@ -133,7 +147,7 @@ def test_it_goes_over_https_or_to_this_machine(kind: str, url: str) -> None:
     assert made.base_url == url
 
 
-@of_every_kind
+@of_every_kind_over_http
 @pytest.mark.parametrize(
     "url", ["http://events.example.com", "ftp://x.com", "x.com", "", "https://user:secret@x.com"]
 )
@@ -183,9 +197,9 @@ def test_what_it_keeps_for_an_episode_stays_as_it_was_and_nothing_else(kind: str
 
 @of_every_kind
 def test_a_pace_is_a_number_in_a_stretch_of_time(kind: str) -> None:
-    pace = destinations.kind(kind).pace
-
-    assert pace is None or (pace[0] > 0 and pace[1] > timedelta(0))
+    for limit, per in destinations.kind(kind).paces:
+        assert limit > 0
+        assert per > timedelta(0)
 
 
 @of_every_kind
@@ -210,12 +224,12 @@ def test_it_delivers(world: World) -> None:
     handle = world.deliver()
 
     assert world.carried_out() == before + 1
-    assert handle.key
+    assert bool(handle.key) is world.has_handle
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 415, 422])
-def test_a_refusal_is_permanent(world: World, status: int) -> None:
-    world.faults.always(Fault("answer", status=status))
+def test_a_refusal_is_permanent(world: World, faults: Faults, status: int) -> None:
+    faults.always(Fault("answer", status=status))
 
     with pytest.raises(PermanentFailure):
         world.deliver()
@@ -223,9 +237,9 @@ def test_a_refusal_is_permanent(world: World, status: int) -> None:
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_being_busy_is_temporary_and_asks_for_the_pause_it_was_told(
-    world: World, status: int
+    world: World, faults: Faults, status: int
 ) -> None:
-    world.faults.always(Fault("answer", status=status, headers={"Retry-After": "77"}))
+    faults.always(Fault("answer", status=status, headers={"Retry-After": "77"}))
 
     with pytest.raises(TemporaryFailure) as raised:
         world.deliver()
@@ -233,9 +247,11 @@ def test_being_busy_is_temporary_and_asks_for_the_pause_it_was_told(
     assert raised.value.retry_after_s == 77
 
 
-def test_a_lost_answer_is_asked_for_again_only_where_the_vendor_absorbs_it(world: World) -> None:
+def test_a_lost_answer_is_asked_for_again_only_where_the_vendor_absorbs_it(
+    world: World, faults: Faults
+) -> None:
     before = world.carried_out()
-    world.faults.next(Fault("lost"))
+    faults.next(Fault("lost", path=world.path))
 
     if world.destination.repeatable:
         world.deliver()
@@ -246,8 +262,16 @@ def test_a_lost_answer_is_asked_for_again_only_where_the_vendor_absorbs_it(world
         assert world.carried_out() == before + 1
 
 
-def test_a_redirect_is_not_followed(world: World) -> None:
-    world.faults.always(Fault("answer", status=307, headers={"Location": "https://x.example/"}))
+def test_a_no_that_looks_like_a_yes_is_a_failure(world: World, faults: Faults) -> None:
+    for body in world.noes:
+        faults.next(Fault("answer", status=200, body=body, path=world.path))
+
+        with pytest.raises(Failure):
+            world.deliver()
+
+
+def test_a_redirect_is_not_followed(world: World, faults: Faults) -> None:
+    faults.always(Fault("answer", status=307, headers={"Location": "https://x.example/"}))
 
     with pytest.raises(PermanentFailure, match="redirect"):
         world.deliver()
@@ -255,11 +279,11 @@ def test_a_redirect_is_not_followed(world: World) -> None:
 
 @pytest.mark.parametrize("status", [202, 400, 401, 403, 404, 429, 503])
 def test_no_failure_and_no_log_line_shows_a_secret(
-    world: World, status: int, caplog: pytest.LogCaptureFixture
+    world: World, faults: Faults, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = _secrets(world.destination)
     echo = Fault("answer", status=status, body={"errors": secrets}, headers={"Retry-After": "1"})
-    world.faults.always(echo)
+    faults.always(echo)
 
     said = ""
     try:
@@ -269,6 +293,37 @@ def test_no_failure_and_no_log_line_shows_a_secret(
 
     assert secrets
     assert [secret for secret in secrets if secret in said + caplog.text] == []
+
+
+@of_every_kind
+@pytest.mark.parametrize("case", CASES)
+def test_what_it_is_told_can_be_looked_at_and_shows_no_secret(kind: str, case: str) -> None:
+    (destination,) = its_example(kind).destinations.values()
+    refs = [str(ref) for ref in destination.secret_refs().values()]
+
+    shown = destination.shown(a_case(kind, case))
+
+    assert shown.strip()
+    assert [ref for ref in refs if ref in shown] == []
+
+
+@of_every_kind
+@pytest.mark.parametrize("case", CASES)
+def test_what_it_is_told_looks_as_it_did(kind: str, case: str) -> None:
+    if not golden.of(kind):
+        pytest.skip("nothing was kept to compare with: `make golden` writes it")
+    (destination,) = its_example(kind).destinations.values()
+
+    assert destination.shown(a_case(kind, case)) == golden.read(kind, case)
+
+
+@of_every_kind
+def test_its_page_shows_what_it_is_told(kind: str) -> None:
+    if not golden.of(kind):
+        pytest.skip("nothing was kept to show")
+    case = "refresh" if destinations.kind(kind).does in (Does.REFRESH, Does.TRIGGER) else "open"
+
+    assert golden.read(kind, case).strip() in its_page(kind)
 
 
 def _secrets(destination: Destination) -> list[str]:
