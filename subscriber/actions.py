@@ -115,6 +115,8 @@ class Action:
     """Destinations that hear of it when a refresh does not end well."""
     timeout_s: int = 0
     """How long a refresh may take before it counts as failed."""
+    event: dict[str, Any] = field(default_factory=dict)
+    """The event that a refresh follows, without its times: whose silences hold for its end."""
     opened: "Handle | None" = None
     so_far: "Handle | None" = None
     """What opened its episode, and what is done of it already: set when it goes out, not kept."""

@@ -7,7 +7,7 @@ from shared.errors import PermanentFailure
 from subscriber import credentials
 from subscriber.actions import Action, Handle, Verb
 from subscriber.credentials import Read, Ready
-from subscriber.destination import Destination, Does
+from subscriber.destination import Destination
 from subscriber.opened import Opening
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
 from subscriber.owners import Owner, find
@@ -86,7 +86,7 @@ class Attempting:
                 f"the destination {action.destination} is no longer configured; "
                 f"what it holds under {action.episode_key} is to be dealt with by hand"
             )
-        if (action.verb is Verb.REFRESH) is not (configured.does in (Does.REFRESH, Does.TRIGGER)):
+        if (action.verb is Verb.REFRESH) is not configured.does.starts:
             raise PermanentFailure(
                 f"the destination {action.destination} was of another kind when this was decided; "
                 f"what it holds under {action.episode_key} is to be dealt with by hand"

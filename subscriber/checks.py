@@ -18,11 +18,15 @@ _ACTS_ON: Mapping[Does, tuple[RuleOutcome, ...]] = {
     Does.ALERT: ("failed", "warned"),
     Does.TELL: ("failed", "warned", "succeeded", "clean", "started", "cancelled"),
     Does.REFRESH: ("succeeded", "clean", "warned"),
+    Does.TRIGGER: ("succeeded", "clean", "warned", "failed"),
 }
+# what a kind that alerts acts on as well, where it is told how runs ended that were no problem
+_ENDS: tuple[RuleOutcome, ...] = ("succeeded", "clean", "started", "cancelled")
 _WHY = {
     Does.ALERT: "opens an alert for a problem and closes it when it is over",
     Does.TELL: "tells people",
     Does.REFRESH: "refreshes on good data only",
+    Does.TRIGGER: "starts something after a run that ended",
 }
 _TOLD_BY: Mapping[RuleEvent, frozenset[RuleOutcome]] = {
     "started": frozenset({"started"}),
@@ -62,20 +66,22 @@ def mistakes(
         if rule.name in names:
             told.append(lines.at((*place, "name"), "another rule has this name"))
         names.add(rule.name)
-        told += _misnamed(rule.then, place, lines)
+        told += _misnamed(rule.then, (*place, "then"), lines)
+        told += _misnamed(rule.refresh.on_failure, (*place, "refresh", "on_failure"), lines)
         never = (*_never(rule, known_accounts), *_never_told(rule), *_never_looked_at(rule))
         told += [_at(lines, (*place, *path), why) for path, why in never]
         for name in dict.fromkeys(rule.then):
             if name in found:
-                told += _idle(rule, name, found[name].does, place, lines)
+                told += _idle(rule, name, found[name], place, lines)
         does = {found[name].does for name in rule.then if name in found}
         told += [lines.at((*place, "alert"), why) for why in _idle_alert(rule, does)]
+        told += _idle_refresh(rule, does, found, place, lines)
     for index, override in overrides.items():
         place = ("overrides", index)
-        told += _misnamed(override.then, place, lines)
+        told += _misnamed(override.then, (*place, "then"), lines)
         if override.environment.matches_nothing:
             told.append(lines.at((*place, "environment"), NEVER))
-        if all(name in found and found[name].does is Does.REFRESH for name in override.then):
+        if all(name in found and found[name].does.starts for name in override.then):
             what = "failures there would be told to nobody; name one that alerts or tells as well"
             told.append(lines.at((*place, "then"), what))
     return told
@@ -84,7 +90,7 @@ def mistakes(
 def _misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[str]:
     known = lines.names(("destinations",))
     for position, name in enumerate(then):
-        at: Path = (*place, "then", position)
+        at: Path = (*place, position)
         if known and name not in known:
             yield lines.at(at, f"no destination bears this name{did_you_mean(name, known)}")
         elif name in then[:position]:
@@ -144,14 +150,28 @@ def _never_an_id(patterns: Patterns, path: Path) -> Iterator[tuple[Path, str]]:
 def _idle_alert(rule: Rule, does: set[Does]) -> Iterator[str]:
     if "alert" not in rule.model_fields_set:
         return
-    if does == {Does.REFRESH}:
+    if does and all(each.starts for each in does):
         yield "none of its destinations alerts or tells; leave this out"
     elif rule.alert is not None and not PROBLEMS & set(rule.when.outcome):
         yield "alerts are of runs that failed or warned; leave this out"
 
 
-def _idle(rule: Rule, name: str, does: Does, place: Path, lines: Lines) -> Iterator[str]:
-    acts_on = _ACTS_ON[does]
+def _idle_refresh(
+    rule: Rule, does: set[Does], found: Mapping[str, Destination], place: Path, lines: Lines
+) -> Iterator[str]:
+    if "refresh" in rule.model_fields_set and does and not any(each.starts for each in does):
+        yield lines.at((*place, "refresh"), "none of its destinations refreshes; leave this out")
+    for position, name in enumerate(rule.refresh.on_failure):
+        if name in found and found[name].does.starts:
+            at: Path = (*place, "refresh", "on_failure", position)
+            yield lines.at(at, "this refreshes; name what alerts or tells people")
+
+
+def _idle(
+    rule: Rule, name: str, destination: Destination, place: Path, lines: Lines
+) -> Iterator[str]:
+    does = destination.does
+    acts_on = (*_ACTS_ON[does], *(_ENDS if destination.tells_ends() else ()))
     for outcome in rule.when.outcome:
         if outcome not in acts_on:
             what = f"it has nothing to do when a run {_ended(outcome)}"
@@ -174,7 +194,7 @@ def unused(
     rules: Iterable[Rule], overrides: Iterable[Override], found: Iterable[str], lines: Lines
 ) -> list[str]:
     """Destinations that nothing is ever sent to."""
-    named = {name for rule in rules for name in rule.then}
+    named = {name for rule in rules for name in (*rule.then, *rule.refresh.on_failure)}
     named |= {name for override in overrides for name in override.then}
     return [
         lines.at(("destinations", name), "no rule names this destination")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from subscriber import untold
 from subscriber.actions import Action, Message, Verb
 from subscriber.alerts import Case, Found, FoundEpisode
-from subscriber.destination import Does
+from subscriber.destination import Destination, Does
 from subscriber.digests import Line
 from subscriber.evidence import Evidence
 from subscriber.look import TOO_LATE, Look, by
@@ -125,7 +125,7 @@ def _tellings(look: Look, verdicts: Sequence[Verdict]) -> Iterator[Found]:
     for verdict in verdicts:
         is_in_an_episode = verdict.level is not None and verdict.rule.alert is not None
         for name in verdict.then if verdict.matches and not is_in_an_episode else ():
-            if look.configuration.destinations[name].does is Does.TELL:
+            if _is_told(look.configuration.destinations[name], verdict):
                 asked.setdefault(name, []).append(verdict)
     for name, asking in sorted(asked.items()):
         told = _told(look, asking)
@@ -144,6 +144,13 @@ def _tellings(look: Look, verdicts: Sequence[Verdict]) -> Iterator[Found]:
             yield Found(name, f"the run {word}{rules}", look.telling.once(name, Verb.TELL, told))
 
 
+def _is_told(destination: Destination, verdict: Verdict) -> bool:
+    is_no_problem = verdict.level is None
+    return destination.does is Does.TELL or (
+        destination.does is Does.ALERT and is_no_problem and destination.tells_ends()
+    )
+
+
 def _told(look: Look, asking: Sequence[Verdict]) -> Message:
     """The problem, with the nodes of every rule that asks for it; else just how the run ended."""
     problems = [verdict for verdict in asking if verdict.level is not None]
@@ -156,14 +163,27 @@ def _told(look: Look, asking: Sequence[Verdict]) -> Message:
 
 
 def _refreshes(look: Look, verdicts: Sequence[Verdict]) -> Iterator[Found]:
-    asked: dict[str, list[str]] = {}
+    """What is started once of this run: refreshes, and what else shall run after it."""
+    asked: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         for name in verdict.then if verdict.matches else ():
-            if look.configuration.destinations[name].does is Does.REFRESH:
-                asked.setdefault(name, []).append(verdict.rule.name)
-    for name, rules in sorted(asked.items()):
+            if look.configuration.destinations[name].does.starts:
+                asked.setdefault(name, []).append(verdict)
+    for name, asking in sorted(asked.items()):
+        rules = by([verdict.rule.name for verdict in asking])
         if look.is_late:
-            yield Found(name, TOO_LATE + by(rules))
+            yield Found(name, TOO_LATE + rules)
         else:
-            action = look.telling.once(name, Verb.REFRESH, look.telling.end())
-            yield Found(name, "the run succeeded" + by(rules), action)
+            hear = [other for verdict in asking for other in _hear(look, verdict)]
+            timeout = max(verdict.rule.refresh.timeout for verdict in asking)
+            action = look.telling.refresh(name, tuple(dict.fromkeys(hear)), timeout)
+            yield Found(name, f"the run {look.outcome}{rules}", action)
+
+
+def _hear(look: Look, verdict: Verdict) -> Sequence[str]:
+    """Who hears of a refresh that does not end well; under an override, whom that one names."""
+    asked = verdict.rule.refresh.on_failure
+    if not asked or set(verdict.then) <= set(verdict.rule.then):
+        return asked
+    known = look.configuration.destinations
+    return [name for name in verdict.then if not known[name].does.starts]

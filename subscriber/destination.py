@@ -31,6 +31,11 @@ class Does(StrEnum):
     REFRESH = "refresh"
     TRIGGER = "trigger"
 
+    @property
+    def starts(self) -> bool:
+        """Whether it starts something elsewhere, once a run, rather than telling anybody."""
+        return self in (Does.REFRESH, Does.TRIGGER)
+
 
 class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """The fields of a kind are its configuration; those of type SecretStr hold references.
@@ -82,6 +87,10 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
     def kind(cls) -> str:
         """The name of this kind, which is that of its file."""
         return cls.__module__.rpartition(".")[2]
+
+    def tells_ends(self) -> bool:
+        """Whether a kind that alerts is also told how runs ended that were no problem."""
+        return False
 
     def for_owner(self, owner: Owner) -> Self:
         """The same destination, reaching `owner`; where the kind knows no such way, as it is."""

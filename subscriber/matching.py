@@ -132,30 +132,33 @@ def _destinations(
 ) -> tuple[tuple[str, ...], str]:
     """The destinations of `rule` for this event, each once, and what an override leaves of them.
 
-    What tells people is replaced by what tells people, what refreshes by what refreshes.
+    What tells people is replaced by what tells people, what refreshes by what refreshes, what
+    triggers by what triggers.
     """
     override = next((each for each in configuration.overrides if each.matches(event)), None)
     if override is None:
         return tuple(dict.fromkeys(rule.then)), ""
     # who opens and closes alerts can do nothing with what is only told
     is_alerted = is_problem and rule.alert is not None
-    asked = {_refreshes(configuration, name) for name in rule.then}
+    asked = {_started(configuration, name) for name in rule.then}
     then = tuple(
         name
         for name in dict.fromkeys(override.then)
-        if _refreshes(configuration, name) in asked
+        if _started(configuration, name) in asked
         and (is_alerted or configuration.destinations[name].does is not Does.ALERT)
     )
-    served = {_refreshes(configuration, name) for name in then}
-    lost = [
-        "that refreshes" if refreshes else "that can be told of it"
-        for refreshes in sorted(asked - served)
-    ]
+    served = {_started(configuration, name) for name in then}
+    lost = [_WITHOUT[starts] for starts in sorted(asked - served)]
     return then, f"its override has no destination {' nor one '.join(lost)}" if lost else ""
 
 
-def _refreshes(configuration: Configuration, name: str) -> bool:
-    return configuration.destinations[name].does is Does.REFRESH
+_WITHOUT = {"": "that can be told of it", "refresh": "that refreshes", "trigger": "that triggers"}
+
+
+def _started(configuration: Configuration, name: str) -> str:
+    """What kind of thing it starts; empty if it starts none and tells somebody."""
+    does = configuration.destinations[name].does
+    return str(does) if does.starts else ""
 
 
 def said_by(verdicts: Sequence[Verdict]) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from subscriber.run import Outcome, Result
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 REMIND_LEAST, REMIND_MOST = timedelta(minutes=10), timedelta(days=28)
+TIMEOUT_LEAST, TIMEOUT_MOST = timedelta(minutes=5), timedelta(hours=24)
 RUNS_LIMIT = 1_000
 NAME_LIMIT = 100  # characters of a name that is ours: of a rule, of a destination
 MINUTES_LIMIT = 7 * 24 * 60
@@ -243,6 +244,28 @@ class Alert(BaseModel):
         return self
 
 
+class Refresh(BaseModel):
+    """What becomes of refreshes, and of whatever else is started, after that."""
+
+    model_config = STRICT
+
+    on_failure: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
+        (), description="names of destinations that hear of one that fails, and of its end"
+    )
+    timeout: Duration = Field(
+        timedelta(hours=6), description="it counts as failed when it takes longer"
+    )
+
+    _written = field_validator("*", mode="before")(_has_a_value)
+
+    @field_validator("timeout")
+    @classmethod
+    def _is_within_a_day(cls, value: timedelta) -> timedelta:
+        if not TIMEOUT_LEAST <= value <= TIMEOUT_MOST:
+            raise ValueError("write a duration from 5m to 24h")
+        return value
+
+
 def _alert(value: Any) -> Any:
     """`alert: false` tells each run by itself; nothing else stands for no alert."""
     if value is False:
@@ -258,6 +281,7 @@ class Rule(BaseModel):
     name: Annotated[str, AfterValidator(checked_name)]
     when: When
     alert: Annotated[Alert | None, BeforeValidator(_alert)] = Alert()
+    refresh: Annotated[Refresh, BeforeValidator(_has_a_value)] = Refresh()
     then: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
         description="names of destinations"
     )

@@ -1,7 +1,7 @@
 """Telling: the actions by which destinations hear of a run, with their keys and messages. Pure."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.event import RunEvent
 from subscriber import message, owners
@@ -63,6 +63,13 @@ class Telling:
         about = f"{event.run_id}/{self.outcome}" if verb is Verb.TELL else event.run_id
         key = action_key(event.account_id, destination, subject, about, verb)
         return Action(key, destination, verb, key, told, self._occurred_at)
+
+    def refresh(self, destination: str, hear: tuple[str, ...], timeout: timedelta) -> Action:
+        """A refresh, or whatever else is started once after the run; `hear` if it fails."""
+        action = self.once(destination, Verb.REFRESH, self.end())
+        event = vars(replace(self.event, occurred_at=None, finished_at=None))
+        timeout_s = int(timeout.total_seconds())
+        return replace(action, on_failure=hear, timeout_s=timeout_s, event=event)
 
     def problem(self, diagnosis: Diagnosis, level: Level) -> Message:
         told = message.problem(self.event, self.answer, diagnosis, self.link, level)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from shared.event import RunEvent
 from subscriber.configuration import Configuration
-from subscriber.destination import Does
 from subscriber.diagnosis import Diagnosis
 from subscriber.episodes import job_subject, node_subject, run_subject
 from subscriber.matching import Verdict
@@ -63,7 +62,7 @@ def wanted(
         if not verdict.matches or verdict.level is None or alert is None:
             continue
         for destination in verdict.then:
-            if configuration.destinations[destination].does is Does.REFRESH:
+            if configuration.destinations[destination].does.starts:
                 continue
             for subject, each in _subjects(
                 event, verdict, verdict.level, alert, state, destination

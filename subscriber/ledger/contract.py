@@ -55,6 +55,8 @@ class Kind(StrEnum):
     ACTION = "action"
     TIMER = "timer"
     """Subjects to look at again when it is due."""
+    FOLLOW = "follow"
+    """A refresh that was started, to be looked at until it ends."""
 
 
 @dataclass(frozen=True)
