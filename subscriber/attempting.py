@@ -12,7 +12,7 @@ from subscriber.opened import Opening
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
 from subscriber.owners import Owner, find
 
-_CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
+CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Attempting:
         try:
             return self._sent(ready, action, opening)
         except Refused as refused:
-            if refused.status not in _CREDENTIAL:
+            if refused.status not in CREDENTIAL:
                 raise
             anew = self._ready(action, opening, self.secret_anew)
             if anew.destination == ready.destination:

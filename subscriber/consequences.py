@@ -137,7 +137,8 @@ def _tellings(look: Look, verdicts: Sequence[Verdict]) -> Iterator[Found]:
                 name, TOO_LATE + rules, line=untold.late(look, name, silence, told.headline)
             )
         elif silence is not None:
-            line = untold.while_silenced(look, name, silence, told.headline)
+            account_id = look.event.account_id
+            line = untold.while_silenced(account_id, name, silence, told.headline, look.now)
             yield Found(name, f"silenced: {silence.said()}{rules}", line=line)
         else:
             word = "was cancelled" if look.outcome is Outcome.CANCELLED else look.outcome

@@ -15,7 +15,6 @@ from subscriber.alerts import touched
 from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
-from subscriber.deliveries import is_refused
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
 from subscriber.look import Look
 from subscriber.message import left_of
@@ -24,6 +23,7 @@ from subscriber.rules import Rule
 from subscriber.run import Answer, Outcome, Question, Status, outcome
 from subscriber.states import Slot, State
 from subscriber.tried import Outcome as Tried
+from subscriber.tried import is_refused
 
 LEASE = timedelta(seconds=60)
 """About as long as asking dbt Cloud may take; whoever decides a second time changes nothing."""

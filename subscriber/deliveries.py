@@ -1,4 +1,7 @@
-"""Deliveries: carrying out actions that are due, each claimed before and settled after the act."""
+"""Deliveries: carrying out actions that are due, each claimed before and settled after the act.
+
+What was started is looked at in the same lane as what is still to be delivered there.
+"""
 
 import math
 import random
@@ -6,25 +9,28 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared import log
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
 from subscriber import budgets, superseding
-from subscriber.actions import Action, Handle, Verb, WrittenByNewer, key_with
+from subscriber.actions import Action, Handle, Unfinished, Verb, WrittenByNewer, key_with
 from subscriber.attempting import Attempting, Sent
 from subscriber.credentials import Read
 from subscriber.dead_letters import DeadLetters
 from subscriber.destination import Destination
 from subscriber.destinations import kind
 from subscriber.endings import Claim, Endings
-from subscriber.ledger.contract import Ledger, Refusal, Work
+from subscriber.follow import Follow
+from subscriber.following import Following
+from subscriber.ledger.contract import Kind, Ledger, Refusal, Work
 from subscriber.opened import Opening, Openings
 from subscriber.outbound import Outbound
 from subscriber.owners import Owner
 from subscriber.patience import is_endless
-from subscriber.tried import Outcome
+from subscriber.refresh_ends import RefreshEnds
+from subscriber.refreshes import End, Ending
 
 LEASE = timedelta(seconds=60)
 """Longer than an attempt takes: three tries of Outbound's, with their pauses and the answer."""
@@ -99,6 +105,8 @@ class Deliveries:
             self._endings.given_up(claim, f"given up: {work.attempts} attempts came to no end")
             return None
         try:
+            if work.kind is Kind.FOLLOW:
+                return self._following.look(claim, wait_until)
             return self._claimed(claim, Action.from_body(work.body), wait_until)
         except WrittenByNewer as failure:
             self._endings.unreadable(claim, failure)
@@ -158,7 +166,9 @@ class Deliveries:
 
     def _attempt(self, claim: Claim, action: Action, opening: Opening | None) -> datetime | None:
         try:
-            sent = self._attempting.make(action, opening)
+            sent = self._attempting.make(replace(action, so_far=claim.so_far), opening)
+        except Unfinished as failure:
+            return self._endings.failed(claim, action, failure, so_far=failure.so_far)
         except TemporaryFailure as failure:
             return self._endings.failed(claim, action, failure)
         except PermanentFailure as failure:
@@ -174,9 +184,19 @@ class Deliveries:
             return self._endings.failed(
                 claim, action, sent.unknown, may_have_arrived=True, not_before=not_before
             )
-        self._endings.delivered(claim, action, sent.handle)
+        self._endings.delivered(claim, action, sent.handle, self._followed(action, sent))
         self._let_go_of_opening(action)
         return None
+
+    def _followed(self, action: Action, sent: Sent) -> Sequence[Work]:
+        """The work of following a refresh to its end; one that has ended already is recorded."""
+        if action.verb is not Verb.REFRESH:
+            return ()
+        now, destination = self.clock(), sent.ready.destination
+        if destination.looks is None:
+            RefreshEnds(self.ledger).record(action, End(Ending.DONE, url=sent.handle.url), now)
+            return ()
+        return (Follow(action, destination.kind(), sent.handle, now).work(destination.looks),)
 
     def _keep(self, action: Action, sent: Sent) -> None:
         """Keep what opened the episode. To lose it is better than to deliver for ever."""
@@ -205,14 +225,21 @@ class Deliveries:
         )
 
     @property
+    def _following(self) -> Following:
+        return Following(
+            destinations=self.destinations,
+            ledger=self.ledger,
+            outbound=self.outbound,
+            secret=self.secret,
+            secret_anew=self.secret_anew,
+            clock=self.clock,
+            jitter=self.jitter,
+        )
+
+    @property
     def _endings(self) -> Endings:
         return Endings(self.ledger, self.dead_letters, self.clock, self.jitter)
 
     @property
     def _openings(self) -> Openings:
         return Openings(self.ledger)
-
-
-def is_refused(work: Work) -> bool:
-    """Whether this action was given up for good: it has not happened, and will not."""
-    return work.is_settled and work.result.get("outcome") == Outcome.REFUSED

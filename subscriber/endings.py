@@ -1,7 +1,7 @@
 """Endings: what becomes of a claimed action: settled, due again later, or a dead letter."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +9,11 @@ from shared import log
 from shared.errors import Failure, TemporaryFailure
 from subscriber.actions import Action, Handle, Verb
 from subscriber.dead_letters import DeadLetters
-from subscriber.ledger.contract import Ledger, Work
+from subscriber.ledger.contract import Ledger, Settlement, Work
 from subscriber.outbound import encode
 from subscriber.patience import GIVE_UP_AFTER, backoff_s, is_over
+from subscriber.refresh_ends import RefreshEnds
+from subscriber.refreshes import End, Ending
 from subscriber.tried import Outcome, Tried
 
 ANSWER_LIMIT = 2_000  # characters of what a destination answered, and of a reason
@@ -28,6 +30,12 @@ class Claim:
     def tried(self) -> Tried:
         return Tried.before(self.work)
 
+    @property
+    def so_far(self) -> Handle | None:
+        """What an earlier attempt has done of it."""
+        kept = self.work.result.get("so_far")
+        return Handle(**kept) if kept else None
+
 
 @dataclass(frozen=True)
 class Endings:
@@ -38,11 +46,14 @@ class Endings:
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
 
-    def delivered(self, claim: Claim, action: Action, handle: Handle) -> None:
+    def delivered(
+        self, claim: Claim, action: Action, handle: Handle, then: Sequence[Work] = ()
+    ) -> None:
+        """Settled; `then` is recorded with it, all or nothing."""
         result = {"key": handle.key[:ANSWER_LIMIT], "url": handle.url[:ANSWER_LIMIT]}
         log.info("delivered", **_about(claim, action), url=result["url"] or None)
         tried = claim.tried.and_now(self.clock(), Outcome.DELIVERED)
-        if not self._settle(claim, Outcome.DELIVERED, tried, result):
+        if not self._settle(claim, Outcome.DELIVERED, tried, result, then):
             log.warning("the lease ran out before it was settled", **_about(claim, action))
 
     def superseded(self, claim: Claim, action: Action) -> None:
@@ -60,10 +71,12 @@ class Endings:
         *,
         may_have_arrived: bool = False,
         not_before: timedelta = timedelta(0),
+        so_far: Handle | None = None,
     ) -> datetime | None:
         """Due again after a pause, of `not_before` at the least, or given up after a day.
 
-        Returns until when the destination is better left alone.
+        `so_far` is what is done of it, for the next attempt. Returns until when the destination is
+        better left alone.
         """
         now, work = self.clock(), claim.work
         if is_over(now - work.recorded_at, work.attempts):
@@ -81,7 +94,11 @@ class Endings:
         )
         tried = _with(claim.tried, may_have_arrived=may_have_arrived)
         self._postpone(
-            claim, due_at, str(failure), tried.and_now(now, Outcome.NOT_YET, str(failure))
+            claim,
+            due_at,
+            str(failure),
+            tried.and_now(now, Outcome.NOT_YET, str(failure)),
+            so_far=so_far,
         )
         return left_alone_until
 
@@ -104,7 +121,13 @@ class Endings:
     def refused(
         self, claim: Claim, action: Action, reason: str, *, may_have_arrived: bool = False
     ) -> None:
-        """A dead letter, with all that says what could not be done."""
+        """A dead letter, with all that says what could not be done.
+
+        Who is to hear of a refresh that does not end well hears of one that could not begin.
+        """
+        if action.verb is Verb.REFRESH:
+            end = End(Ending.REFUSED, reason[:ANSWER_LIMIT])
+            RefreshEnds(self.ledger).record(action, end, self.clock())
         if action.verb is Verb.CLOSE and action.episode_key not in reason:
             reason = f"{reason}; close the alert {action.episode_key} by hand"
         attributes = {
@@ -142,17 +165,34 @@ class Endings:
         self._settle(claim, Outcome.REFUSED, tried, result)
 
     def _settle(
-        self, claim: Claim, outcome: Outcome, tried: Tried, told: Mapping[str, Any]
+        self,
+        claim: Claim,
+        outcome: Outcome,
+        tried: Tried,
+        told: Mapping[str, Any],
+        then: Sequence[Work] = (),
     ) -> bool:
         result = {"outcome": str(outcome), **told, **tried.told_at_last()}
-        return self.ledger.settle(
-            claim.work.key, owner=claim.owner, now=self.clock(), result=result
-        )
+        # a replay does not do again what was done
+        result |= {"so_far": asdict(claim.so_far)} if claim.so_far else {}
+        now, key = self.clock(), claim.work.key
+        if then:
+            return self.ledger.decide([], then, Settlement(key, claim.owner, now, result))
+        return self.ledger.settle(key, owner=claim.owner, now=now, result=result)
 
     def _postpone(
-        self, claim: Claim, due_at: datetime, reason: str, tried: Tried, *, counted: bool = True
+        self,
+        claim: Claim,
+        due_at: datetime,
+        reason: str,
+        tried: Tried,
+        *,
+        counted: bool = True,
+        so_far: Handle | None = None,
     ) -> None:
+        done = so_far or claim.so_far
         result = {"reason": reason[:ANSWER_LIMIT], **tried.told()}
+        result |= {"so_far": asdict(done)} if done else {}
         self.ledger.postpone(
             claim.work.key, owner=claim.owner, due_at=due_at, result=result, counted=counted
         )

@@ -219,6 +219,33 @@ def ended(event: RunEvent, outcome: Outcome, answer: Answer, link: str) -> Messa
     )
 
 
+def refresh_failed(told: Message, name: str, reason: str, url: str) -> Message:
+    """That the refresh `name` did not end well; `told` is why it was started. Pure."""
+    return replace(
+        _of_refresh(told, name, url),
+        headline=f"The refresh of {name} failed: {_shortened(reason, _LINE_LIMIT)}",
+        text=f"{_shortened(reason, TEXT_LIMIT)}\nWhat it shows may be older than the run.",
+        level=Level.FAILURE,
+        outcome="failed",
+    )
+
+
+def refresh_recovered(told: Message, name: str, url: str) -> Message:
+    """That the refresh `name` is good again. Pure."""
+    return replace(
+        _of_refresh(told, name, url),
+        headline=f"The refresh of {name} recovered",
+        text="",
+        level=Level.FAILURE,
+        outcome="recovered",
+    )
+
+
+def _of_refresh(told: Message, name: str, url: str) -> Message:
+    facts = told.facts | {"refresh": name} | ({"where": url} if url else {})
+    return replace(told, source=f"{told.source} / {name}", facts=facts, nodes=(), more_nodes=0)
+
+
 def digest(gathered: Digest) -> Message:
     """What was not told one by one, in one line and a list. Pure."""
     first = _shortened(gathered.lines[0] if gathered.lines else "", _LINE_LIMIT)

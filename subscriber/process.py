@@ -67,7 +67,8 @@ class Processor:
 
     def tick(self) -> None:
         """Take up what is due: retries, leases that ran out, metadata that was not there yet,
-        alerts that were held, reminders, silences and digests whose time has come.
+        refreshes to look at, alerts that were held, reminders, silences and digests whose time has
+        come.
         """
         until = self.monotonic() + TICK_S
         seen: set[str] = set()
@@ -90,11 +91,11 @@ class Processor:
             actions = [
                 (str(work.body["destination"]), work.key)
                 for work in due
-                if work.kind is Kind.ACTION
+                if work.kind in (Kind.ACTION, Kind.FOLLOW)
             ]
             delivering = pool.submit(self.deliveries.deliver, actions, until=until)
             for work in due:
-                if work.kind is not Kind.ACTION and self.monotonic() < until:
+                if work.kind in (Kind.EVENT, Kind.TIMER) and self.monotonic() < until:
                     self._take_up(work.key, work.kind)
             delivering.result()
 

@@ -63,7 +63,7 @@ def write(
     due = [action.work(now) for action in follows.actions]
     due += [timer.work(now) for timer in follows.timers]
     due += also
-    for change, timer in _gathered(ledger, follows.lines, event, now):
+    for change, timer in gathered(ledger, follows.lines, event, now):
         changed.append(change)
         due += [timer.work(now)] if timer else []
     return ledger.decide(changed, due, settles)
@@ -85,7 +85,7 @@ def changes(
     return changed
 
 
-def _gathered(
+def gathered(
     ledger: Ledger, lines: Sequence[Line], event: RunEvent, now: datetime
 ) -> Iterator[tuple[Change, Timer | None]]:
     """The digests that take up `lines`, and for each that begins the timer that has it told."""

@@ -70,3 +70,8 @@ class Tried:
         """As the result keeps it once the action is settled; a replay counts attempts anew."""
         arrived = {"may_have_arrived": True} if self.may_have_arrived else {}
         return {"attempts": list(self.attempts)} | arrived
+
+
+def is_refused(work: Work) -> bool:
+    """Whether this action was given up for good: it has not happened, and will not."""
+    return work.is_settled and work.result.get("outcome") == Outcome.REFUSED

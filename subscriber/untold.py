@@ -16,7 +16,7 @@ def late(look: Look, destination: str, silence: Silence | None, headline: str) -
     """The line for an event that came too late; under a silence, in what the silence held back."""
     text = f"run {look.event.run_id}: {headline}"
     if silence is not None:
-        return while_silenced(look, destination, silence, text)
+        return while_silenced(look.event.account_id, destination, silence, text, look.now)
     return Line(
         key=f"{look.event.account_id}/digest/late/{destination}",
         destination=destination,
@@ -32,7 +32,8 @@ def recovered(look: Look, slot: Slot, episode: Episode, silence: Silence | None)
         return None
     bad = "1 bad run" if episode.runs == 1 else f"{episode.runs} bad runs"
     told = message.recovered(look.event, look.telling.link, episode, slot[1], "")
-    return while_silenced(look, slot[0], silence, f"{told.headline} after {bad}")
+    text = f"{told.headline} after {bad}"
+    return while_silenced(look.event.account_id, slot[0], silence, text, look.now)
 
 
 def _was_held_back(episode: Episode, silence: Silence | None, now: datetime) -> bool:
@@ -41,14 +42,16 @@ def _was_held_back(episode: Episode, silence: Silence | None, now: datetime) -> 
     return episode.is_behind or (silence is not None and passes(episode, now, "").verb is not None)
 
 
-def while_silenced(look: Look, destination: str, silence: Silence | None, text: str) -> Line:
+def while_silenced(
+    account_id: str, destination: str, silence: Silence | None, text: str, now: datetime
+) -> Line:
     """Without a silence, it has just ended: the line is told as soon as a tick comes."""
     id_ = silence.id if silence else ""
     return Line(
-        key=f"{look.event.account_id}/digest/silence/{id_}/{destination}",
+        key=f"{account_id}/digest/silence/{id_}/{destination}",
         destination=destination,
         title=f"While silenced {silence.said()}" if silence else "While it was silenced",
         text=text,
-        due_at=silence.ends_at if silence else look.now,
+        due_at=silence.ends_at if silence else now,
         silence=id_,
     )

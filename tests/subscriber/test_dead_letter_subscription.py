@@ -20,10 +20,10 @@ from subscriber.dead_letter_box import DeadLetterBox
 from subscriber.dead_letter_replay import SETTLING, Outcome
 from subscriber.dead_letter_subscription import LEASE_S, LEASES_LIMIT, DeadLetterSubscription
 from subscriber.dead_letters import PubsubDeadLetters
-from subscriber.deliveries import is_refused
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.push import Delivered
 from subscriber.topic import Topic
+from subscriber.tried import is_refused
 from tests.builders import Clock, a_body
 from tests.emulators import ON_PUBSUB
 from tests.fakes import FakeDeadLetters
