@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from shared.errors import Mistake
-from subscriber import configuration
+from subscriber import configuration, destinations
 from subscriber.configuration import Configuration, DbtCloudSettings, _File
 from subscriber.destinations.mode import Mode
 from subscriber.destinations.pagerduty import PagerDuty
 from subscriber.owners import Owner
-from subscriber.rules import After, Alert, Nodes, Override, Rule, When
+from subscriber.rules import After, Alert, Nodes, Override, Refresh, Rule, When
 from subscriber.yaml_lines import parse
 from tests.builders import an_event
 
+KINDS = ", ".join(destinations.names())
 HEAD = """\
 version: 1
 dbt_cloud: {token: secret:dbt}
@@ -204,17 +205,17 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
         (
             "kind: pagerduty",
             "kind: pager",
-            "4: destinations.oncall.kind: `kind` must be one of: mode, pagerduty",
+            "4: destinations.oncall.kind: `kind` must be one of: " + KINDS,
         ),
         (
             "kind: pagerduty",
             "kind: [pagerduty]",
-            "4: destinations.oncall.kind: `kind` must be one of: mode, pagerduty",
+            "4: destinations.oncall.kind: `kind` must be one of: " + KINDS,
         ),
         (
             "kind: pagerduty, ",
             "",
-            "4: destinations.oncall: `kind` must be one of: mode, pagerduty",
+            "4: destinations.oncall: `kind` must be one of: " + KINDS,
         ),
         (
             "{kind: pagerduty, routing_key: secret:pd}",
@@ -451,7 +452,7 @@ destinations:
     routing_key: 0123456789abcdef0123456789abcdef
     severty: high
   chat:
-    kind: slack
+    kind: pigeon
 rules:
   - name: page
     when: {outcome: failed, jobs: 7}
@@ -617,17 +618,18 @@ def test_its_page_has_parts_that_are_valid_in_a_file(block: str) -> None:
         "finance": "{kind: pagerduty, routing_key: secret:finance}",
         "sandbox": "{kind: pagerduty, routing_key: secret:sandbox}",
         "revenue": "{kind: mode, workspace: acme, report: r1, token: env:T, secret: env:S}",
+        "data-alerts": "{kind: pagerduty, routing_key: secret:data}",
     }
     named = [name for name in kinds if re.search(rf"\b{name}\b", block)]
     head = HEAD + ("" if "destinations" in part else "destinations:\n")
-    destinations = (
+    listed = (
         ""
         if "destinations" in part
         else "".join(f"  {name}: {kinds[name]}\n" for name in dict.fromkeys(("oncall", *named)))
     )
     rules = "" if "rules" in part else RULES.replace(RULES.splitlines()[2] + "\n", "")
 
-    found = read(head + destinations + block + rules)
+    found = read(head + listed + block + rules)
 
     assert found.rules
 
@@ -641,7 +643,7 @@ def test_its_page_has_an_example_of_every_key_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [_File, DbtCloudSettings, Rule, When, Nodes, Alert, After, Override, Owner]
+    "model", [_File, DbtCloudSettings, Rule, When, Nodes, Alert, After, Refresh, Override, Owner]
 )
 def test_its_page_explains_each_key(model: type[BaseModel]) -> None:
     page = PAGE.read_text(encoding="utf-8")
@@ -656,6 +658,6 @@ def test_the_example_file_shows_every_key_that_a_rule_or_an_alert_may_have() -> 
     text = EXAMPLE.read_text(encoding="utf-8")
 
     assert read(text).warnings == ()
-    models = (_File, Rule, When, Nodes, Alert, After, Override, Owner)
+    models = (_File, Rule, When, Nodes, Alert, After, Refresh, Override, Owner)
     keys = {key for model in models for key in model.model_fields}
     assert [key for key in sorted(keys) if f"{key}:" not in text] == []
