@@ -180,6 +180,8 @@ class Handle:
 
     key: str = ""
     url: str = ""
+    replaces: bool = False
+    """Whether it takes the place of what opened the episode: that is gone, and this is there."""
 
 
 class Unfinished(TemporaryFailure):

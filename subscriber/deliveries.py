@@ -176,7 +176,7 @@ class Deliveries:
             self._let_go_of_opening(action)
             return None
         is_the_first = opening is None or opening.handle == Handle()
-        if is_the_first and action.verb in _OPENS:
+        if (is_the_first or sent.handle.replaces) and action.verb in _OPENS:
             self._keep(action, sent)
         if sent.unknown is not None:
             # it may have been carried out: not again before that can be over

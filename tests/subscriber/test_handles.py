@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from subscriber.actions import Action, Handle
+from subscriber.actions import Action, Handle, Verb
 from subscriber.ledger.contract import Change
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
@@ -43,6 +43,25 @@ def test_what_follows_an_open_is_given_its_handle() -> None:
     runs.succeeds(102, ORDERS, ITEMS)
 
     assert channel.opened == [("open", None), ("update", "message 1"), ("close", "message 1")]
+
+
+def test_a_message_that_had_to_be_posted_anew_takes_the_place_of_the_first() -> None:
+    class Posted(Channel):
+        def deliver(self, action: Action, outbound: Outbound) -> Handle:
+            handle = super().deliver(action, outbound)
+            return replace(handle, replaces=action.verb is Verb.UPDATE)
+
+    story, _ = a_channel()
+    channel = Posted(received=story.people)
+    destinations: Any = story.configuration.destinations
+    destinations["people"] = channel
+    runs = Runs(story)
+
+    runs.fails(100, ORDERS)
+    runs.fails(101, ITEMS)
+    runs.succeeds(102, ORDERS, ITEMS)
+
+    assert channel.opened == [("open", None), ("update", "message 1"), ("close", "message 2")]
 
 
 def test_of_an_open_that_went_unanswered_there_is_no_handle() -> None:
