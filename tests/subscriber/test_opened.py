@@ -45,7 +45,7 @@ def test_references_are_kept_and_no_secret() -> None:
             "fingerprint": secret_refs.fingerprint(KEY),
         }
     }
-    assert body["handle"] == {"key": "key", "url": "url"}
+    assert body["handle"] == {"key": "key", "url": "url", "replaces": False}
     assert KEY not in json.dumps(body)
 
 
