@@ -17,7 +17,7 @@ from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
 from subscriber.look import Look
-from subscriber.message import left_of
+from subscriber.message import left_of, overtaken
 from subscriber.remembered import Remembered, recall, write
 from subscriber.rules import Rule
 from subscriber.run import Answer, Outcome, Question, Status, outcome
@@ -114,7 +114,7 @@ class Decisions:
                 return told
             is_last = follows.is_whole and not wait
             settles = self._settlement(decision, look, follows, told) if is_last else None
-            over = [_never_to_open(key, look.now) for key in never.values()]
+            over = [self._never_to_open(key, look.now) for key in never.values()]
             if write(self.ledger, remembered, follows, event, look.now, settles, over):
                 _log(decision, follows)
                 told += follows.actions
@@ -214,6 +214,20 @@ class Decisions:
                 found[slot] = opening
         return found
 
+    def _never_to_open(self, opening: str, now: datetime) -> Work:
+        """The close of an episode whose open was refused; a replay of that is superseded then.
+
+        It is settled, unless an attempt of the open may have arrived: then it is to go out.
+        """
+        reason = "its open was refused, and what came after has an alert of its own"
+        key, opened = key_with(opening, Verb.CLOSE), self.ledger.work(opening)
+        if opened is not None and opened.result.get("may_have_arrived"):
+            action = Action.from_body(opened.body)
+            told = overtaken(action.message, reason)
+            return replace(action, key=key, verb=Verb.CLOSE, message=told, after=None).work(now)
+        result = {"outcome": Tried.SUPERSEDED, "reason": reason}
+        return Work(key, Kind.ACTION, {}, recorded_at=now, due_at=None, result=result)
+
     def _with_what_was_told(self, follows: Consequences) -> Consequences:
         """The same, where an update that some nodes recovered says again how the others are bad."""
         actions = tuple(self._completed(action, follows.state) for action in follows.actions)
@@ -307,14 +321,6 @@ def _is_replayed(work: Work) -> bool:
 
 def _was_refused(work: Work | None) -> bool:
     return work is not None and is_refused(work)
-
-
-def _never_to_open(opening: str, now: datetime) -> Work:
-    """The close of an episode that never opened, settled: a replay of its open is superseded."""
-    reason = "its open was refused, and what came after has an alert of its own"
-    result = {"outcome": Tried.SUPERSEDED, "reason": reason}
-    key = key_with(opening, Verb.CLOSE)
-    return Work(key, Kind.ACTION, {}, recorded_at=now, due_at=None, result=result)
 
 
 def _log(decision: _Decision, follows: Consequences) -> None:

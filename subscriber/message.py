@@ -142,6 +142,11 @@ def others_failed(told: Message, event: RunEvent, reason: str) -> Message:
     return replace(told, headline=headline, outcome="failed")
 
 
+def overtaken(told: Message, reason: str) -> Message:
+    """`told` of a problem as the end of an alert that something newer has overtaken. Pure."""
+    return replace(told, text=reason, nodes=(), outcome="failed", causes=(), owners=())
+
+
 def reminded(told: Message, episode: Episode, now: datetime) -> Message:
     """What was told last, said again because it is still open. Pure."""
     runs = f", {episode.runs} runs" if episode.runs > 1 else ""

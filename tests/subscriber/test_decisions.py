@@ -8,6 +8,7 @@ from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.decisions import LEASE
 from subscriber.ledger.contract import Change, Work
 from subscriber.ledger.memory import MemoryLedger
+from subscriber.outbound import UnknownOutcome
 from subscriber.run import Answer, Question, RunDetails, Status, Step
 from tests.builders import a_body, a_good_body, a_message, a_result
 from tests.fakes import FakeDbtCloud
@@ -304,6 +305,19 @@ def test_an_open_that_was_refused_and_overtaken_by_another_is_not_sent_by_a_repl
     story.ticks()
 
     assert story.alerts.verbs() == ["open afterrun/1/job/7/101"]
+
+
+def test_an_open_that_may_have_arrived_before_it_was_refused_is_closed_when_it_is_overtaken() -> (
+    None
+):
+    story = a_story()
+    story.alerts.failures = [UnknownOutcome("no answer"), refuses()]
+    story.comes(a_body())
+    story.ticks(after_s=61)
+    story.comes(a_body(event_id="wev_2", run_id=101))
+    story.ticks()
+
+    assert story.alerts.verbs() == ["open afterrun/1/job/7/101", "close afterrun/1/job/7/100"]
 
 
 def test_an_open_that_was_refused_is_sent_by_a_replay_while_its_problem_lasts() -> None:
