@@ -11,7 +11,7 @@ from subscriber.destination import Destination, Does
 from subscriber.digests import Line
 from subscriber.evidence import Evidence
 from subscriber.look import TOO_LATE, Look, by
-from subscriber.matching import Verdict, judged, said_by
+from subscriber.matching import Verdict, judged, overriding, said_by
 from subscriber.run import Level, Outcome
 from subscriber.silences import silencing
 from subscriber.states import State, place
@@ -183,8 +183,8 @@ def _refreshes(look: Look, verdicts: Sequence[Verdict]) -> Iterator[Found]:
 
 def _hear(look: Look, verdict: Verdict) -> Sequence[str]:
     """Who hears of a refresh that does not end well; under an override, whom that one names."""
-    asked = verdict.rule.refresh.on_failure
-    if not asked or set(verdict.then) <= set(verdict.rule.then):
+    asked, override = verdict.rule.refresh.on_failure, overriding(look.configuration, look.event)
+    if not asked or override is None:
         return asked
     known = look.configuration.destinations
-    return [name for name in verdict.then if not known[name].does.starts]
+    return [name for name in override.then if not known[name].does.starts]

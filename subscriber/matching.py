@@ -7,7 +7,7 @@ from shared.event import RunEvent
 from subscriber.configuration import Configuration
 from subscriber.destination import Does
 from subscriber.diagnosis import Diagnosis, diagnose
-from subscriber.rules import PROBLEMS, Rule, RuleOutcome, said
+from subscriber.rules import PROBLEMS, Override, Rule, RuleOutcome, said
 from subscriber.run import Answer, Level, Outcome
 
 
@@ -135,7 +135,7 @@ def _destinations(
     What tells people is replaced by what tells people, what refreshes by what refreshes, what
     triggers by what triggers.
     """
-    override = next((each for each in configuration.overrides if each.matches(event)), None)
+    override = overriding(configuration, event)
     if override is None:
         return tuple(dict.fromkeys(rule.then)), ""
     # who opens and closes alerts can do nothing with what is only told
@@ -150,6 +150,11 @@ def _destinations(
     served = {_started(configuration, name) for name in then}
     lost = [_WITHOUT[starts] for starts in sorted(asked - served)]
     return then, f"its override has no destination {' nor one '.join(lost)}" if lost else ""
+
+
+def overriding(configuration: Configuration, event: RunEvent) -> Override | None:
+    """What sends all that happens in this event's environment elsewhere, if anything does."""
+    return next((each for each in configuration.overrides if each.matches(event)), None)
 
 
 _WITHOUT = {"": "that can be told of it", "refresh": "that refreshes", "trigger": "that triggers"}

@@ -123,3 +123,28 @@ def test_what_is_kept_of_a_large_budget_stays_small() -> None:
 
     assert len(kept["taken_us"]) <= 102
     assert len(json.dumps(kept)) < 5_000
+
+
+@settings(deadline=None)
+@given(pauses=st.lists(st.floats(0, 600), max_size=15), each=st.integers(1, 8))
+def test_of_several_limits_each_holds_in_any_stretch_of_its_own(
+    pauses: list[float], each: int
+) -> None:
+    ledger, at, taken = MemoryLedger(), 0.0, list[float]()
+    paces = [(3, MINUTE), (7, timedelta(hours=1))]
+    for pause in pauses:
+        at += pause
+        now = NOW + timedelta(seconds=at)
+        taken += [at for _ in range(each) if take(ledger, "x", paces, now) is None]
+
+    for limit, stretch in ((3, 60), (7, 3_600)):
+        assert all(sum(b <= t < b + stretch for t in taken) <= limit for b in set(taken))
+
+
+def test_of_several_limits_the_one_that_has_room_last_says_when() -> None:
+    ledger, paces = MemoryLedger(), [(2, timedelta(hours=1)), (1, MINUTE)]
+
+    assert take(ledger, "x", paces, NOW) is None
+    assert take(ledger, "x", paces, NOW) == NOW + MINUTE
+    assert take(ledger, "x", paces, NOW + MINUTE) is None
+    assert take(ledger, "x", paces, NOW + 2 * MINUTE) == NOW + timedelta(hours=1)

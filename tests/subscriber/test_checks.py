@@ -192,6 +192,49 @@ def test_a_refresh_under_a_rule_for_failures_is_a_mistake() -> None:
     ]
 
 
+def a_refresh(then: str = "report", outcome: str = "succeeded", **refresh: Any) -> dict[str, Any]:
+    when = {"outcome": outcome}
+    return {"name": "refreshes", "when": when, "refresh": refresh, "then": [then]}
+
+
+def test_who_hears_of_a_refresh_is_used_though_no_rule_names_it_otherwise() -> None:
+    rule = {**SUCCEEDED, "refresh": {"on_failure": ["oncall"]}}
+    content = {**BASE, "rules": [rule]}
+
+    found = configuration.read(*parse(yaml.safe_dump(content, sort_keys=False), "f"))
+
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            a_refresh(on_failure=["nobody"]),
+            "rules[0].refresh.on_failure[0]: no destination bears this name",
+        ),
+        (
+            a_refresh(on_failure=["report"]),
+            "rules[0].refresh.on_failure[0]: this refreshes; name what alerts or tells people",
+        ),
+        (
+            a_refresh("oncall", "failed", on_failure=["oncall"]),
+            "rules[0].refresh: none of its destinations refreshes; leave this out",
+        ),
+        (a_refresh(timeout="1m"), "rules[0].refresh.timeout: write a duration from 5m to 24h"),
+        (a_refresh(timeout="25h"), "rules[0].refresh.timeout: write a duration from 5m to 24h"),
+        (a_refresh(on_failure=[]), "rules[0].refresh.on_failure: this list is empty"),
+    ],
+)
+def test_who_hears_of_a_refresh_that_could_not_be_meant_is_a_mistake(
+    rule: dict[str, Any], said: str
+) -> None:
+    found = mistakes(rule)
+
+    assert len(found) == 1
+    assert found[0].startswith(said)
+
+
 EVENTS = {"completed": [20, 10, 30], "errored": [20], "started": [3]}
 
 

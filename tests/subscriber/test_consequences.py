@@ -1,17 +1,19 @@
 """Consequences: what is remembered of a job, and the actions that a run calls for."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from subscriber.actions import Action, Verb
 from subscriber.consequences import Consequences, consequences
+from subscriber.destination import Destination, Does
 from subscriber.episodes import Bad, Episode
 from subscriber.look import Look
 from subscriber.rules import Override, Rule
 from subscriber.run import Answer, Level, Outcome, Result, RunDetails, Status, Step
 from subscriber.states import State
 from tests.builders import NOW, a_result, an_event
+from tests.fakes import FakeAlerts, FakeReports
 from tests.subscriber.story import PAGE, REFRESH, Story, a_rule
 from tests.subscriber.test_episodes import an_open
 
@@ -525,3 +527,79 @@ def test_per_node_what_is_in_the_open_alert_of_another_job_is_not_told_again() -
 
     assert again.actions == ()
     assert again.state.episodes[JOB].nodes["model.shop.n1"].run == 101
+
+
+# what is started after a run, and who is told how runs ended
+
+
+class FakeTriggers(FakeReports):
+    does: ClassVar[Does] = Does.TRIGGER
+
+
+class FakeChanges(FakeAlerts):
+    def tells_ends(self) -> bool:
+        return True
+
+
+def following_with(destination: Destination, outcome: Outcome, *rules: Rule) -> Consequences:
+    """As `following`, with another destination of that name."""
+    configuration = Story(rules=rules).configuration
+    known: Any = configuration.destinations
+    known[rules[0].then[0]] = destination
+    return consequences(Look(configuration, rules, an_event(), outcome, Answer(), (), NOW), State())
+
+
+@pytest.mark.parametrize("outcome", [FAILED, SUCCEEDED])
+def test_what_is_triggered_is_started_once_after_a_run_that_ended_so(outcome: Outcome) -> None:
+    rule = a_rule("then the next", "report", outcome=str(outcome))
+
+    action = one(following_with(FakeTriggers(received=None), outcome, rule))
+
+    assert (action.verb, action.destination) == (Verb.REFRESH, "report")
+    assert action.message.facts["run_id"] == "100"
+    assert action.message.outcome == str(outcome)
+
+
+def test_a_kind_that_alerts_is_told_how_a_run_ended_only_if_it_wants_to_be() -> None:
+    rule = a_rule("changes", "oncall", outcome="succeeded")
+
+    told = one(following_with(FakeChanges(received=None), SUCCEEDED, rule))
+
+    assert (told.verb, told.message.outcome) == (Verb.TELL, "succeeded")
+    assert following_with(FakeAlerts(received=None), SUCCEEDED, rule).actions == ()
+
+
+def test_who_hears_of_a_refresh_is_whom_any_of_its_rules_names() -> None:
+    def refreshing(name: str, timeout: str) -> Rule:
+        hear = {"on_failure": [name], "timeout": timeout}
+        written = {"name": name, "when": {"outcome": "succeeded"}, "refresh": hear}
+        return Rule.model_validate({**written, "then": ["report"]})
+
+    action = one(following(SUCCEEDED, refreshing("oncall", "1h"), refreshing("people", "2h")))
+
+    assert action.on_failure == ("oncall", "people")
+    assert action.timeout_s == 7_200
+
+
+def test_under_an_override_those_hear_of_a_refresh_that_it_names() -> None:
+    rule = Rule.model_validate(
+        {
+            "name": "refresh",
+            "when": {"outcome": "succeeded"},
+            "refresh": {"on_failure": ["oncall"]},
+            "then": ["report"],
+        }
+    )
+    override = Override.model_validate({"environment": "*", "then": ["other", "people"]})
+    configuration = Story(rules=(rule,), overrides=(override,)).configuration
+    known: Any = configuration.destinations
+    known["other"] = FakeReports(received=None)
+
+    action = one(
+        consequences(
+            Look(configuration, (rule,), an_event(), SUCCEEDED, Answer(), (), NOW), State()
+        )
+    )
+
+    assert action.destination == "other"
+    assert action.on_failure == ("people",)

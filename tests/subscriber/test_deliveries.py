@@ -15,7 +15,7 @@ from lab.pagerduty import PagerDuty as StandIn
 from lab.serve import serve
 from shared.errors import PermanentFailure, TemporaryFailure
 from shared.secret_refs import Secret, SecretRef
-from subscriber.actions import Action, Handle, Verb
+from subscriber.actions import Action, Handle, Unfinished, Verb
 from subscriber.deliveries import LEASE, Deliveries
 from subscriber.destination import Destination, Does
 from subscriber.destinations.pagerduty import PagerDuty
@@ -547,3 +547,89 @@ def test_a_ledger_that_cannot_keep_what_opened_leaves_the_open_to_be_repeated() 
     work = world.work(OPENED.key)
     assert not work.is_settled
     assert work.due_at == world.clock() + LEASE
+
+
+# a pace that is shorter than a tick
+
+
+class Paced(Guarded):
+    paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((1, timedelta(seconds=1)),)
+
+
+def delivered_at_a_pace(count: int, kind: type[Guarded] = Paced) -> tuple[list[float], World]:
+    """The pauses made while so many actions were delivered to one destination."""
+    world, pauses = World(kept=NEW), list[float]()
+    due = [world.record(an_action(key=f"1/oncall/job/{i}/1/open/1")) for i in range(count)]
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        world.clock.passes(seconds)
+
+    replace(world.deliveries(oncall=kind(world=world)), pause=pause).deliver(due)
+    return pauses, world
+
+
+def test_room_that_is_a_moment_away_is_waited_for() -> None:
+    pauses, world = delivered_at_a_pace(4)
+
+    assert pauses == [1.0, 1.0, 1.0]
+    assert len(world.tried) == 4
+
+
+def test_room_that_is_further_away_is_left_for_a_tick() -> None:
+    class Slow(Guarded):
+        paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((1, timedelta(minutes=1)),)
+
+    pauses, world = delivered_at_a_pace(3, Slow)
+
+    assert pauses == []
+    assert len(world.tried) == 1
+    due_at = world.work("1/oncall/job/1/1/open/1").due_at
+    assert due_at == world.clock() + timedelta(minutes=1)
+
+
+# what is done in parts
+
+
+class Parts(Guarded):
+    """Tells two, of whom one can only be told later."""
+
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+        self.world.tried.append(action.so_far and action.so_far.key)
+        if action.so_far is None:
+            raise Unfinished("b@example.com is told later", Handle("a@example.com"))
+        return super().deliver(action, outbound)
+
+
+def test_what_was_done_of_an_action_is_known_at_the_next_attempt() -> None:
+    world = World(kept=NEW)
+    due = world.record(an_action())
+    deliveries = world.deliveries(oncall=Parts(world=world))
+
+    deliveries.deliver([due])
+    world.clock.passes(5)
+    deliveries.deliver([due])
+
+    assert world.tried == [None, "a@example.com", NEW]
+    assert world.work(due[1]).result["outcome"] == "delivered"
+
+
+def test_what_was_done_of_it_is_known_through_a_wait_and_to_a_replay() -> None:
+    world = World(kept=NEW)
+    due = world.record(an_action(after="earlier"))
+    world.record(an_action(key="other"))
+    deliveries = world.deliveries(oncall=Parts(world=world))
+    deliveries.deliver([due])
+    world.record(an_action(key="earlier", destination="data"))
+    world.clock.passes(5)
+    deliveries.deliver([due])  # waits for its turn
+    world.ledger.claim("earlier", owner="x", now=world.clock(), lease=LEASE)
+    world.ledger.settle("earlier", owner="x", now=world.clock(), result={})
+    world.failures = [PermanentFailure("no")]
+    world.clock.passes(5)
+    deliveries.deliver([due])
+
+    world.ledger.reopen(due[1], now=world.clock())
+    deliveries.deliver([due])
+
+    assert [each for each in world.tried if each != NEW] == [None, "a@example.com", "a@example.com"]
