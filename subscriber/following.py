@@ -80,14 +80,14 @@ class Following:
             case Failed(reason=reason):
                 self._end(claim, follow, Ending.FAILED, reason)
             case Running(handle=handle):
-                followed = replace(follow, handle=handle or follow.handle, looks=follow.looks + 1)
+                # another step begins with a first look of its own
+                looked = 0 if handle else follow.looks + 1
+                followed = replace(follow, handle=handle or follow.handle, looks=looked)
                 now = self.clock()
                 if now >= follow.ends_by:
                     took = said(follow.ends_by - follow.started_at)
                     self._end(claim, followed, Ending.TIMED_OUT, f"it has not ended within {took}")
                     return
-                # another step begins with a first look of its own
-                looked = 0 if handle else follow.looks + 1
                 due_at = min(next_look(looks, looked, now), follow.ends_by)
                 self._again(claim, followed, due_at, "it is running", counted=False)
 

@@ -261,6 +261,35 @@ def test_a_further_step_is_asked_for_from_then_on(ledger: Ledger) -> None:
     assert told.facts["where"] == "https://reports.example/2"
 
 
+def test_a_further_step_is_looked_at_as_soon_and_as_often_as_the_first() -> None:
+    refreshing = Refreshing(*[Running()] * 9, Running(Handle("step 2")))
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(*[MOST_S] * 10)
+
+    refreshing.ticks(FIRST_S, FIRST_S * 1.5)
+
+    assert refreshing.report.asked == ["refresh 1"] * 10 + ["step 2"] * 2
+
+
+def test_one_that_is_started_anew_is_followed_anew_though_its_vendor_calls_it_the_same() -> None:
+    class Nameless(Followed):
+        def deliver(self, action: Action, outbound: Outbound) -> Handle:
+            super().deliver(action, outbound)
+            return Handle("the refresh")
+
+    refreshing = Refreshing(rule=a_refresh())
+    report = Nameless(received=refreshing.story.reports, says=[Failed("x"), Done()])
+    destinations: Any = refreshing.story.configuration.destinations
+    destinations["report"] = report
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(FIRST_S)
+
+    refreshing.story.ledger.reopen("1/report/job/7/100/refresh/1", now=refreshing.story.clock())
+    refreshing.ticks(0, FIRST_S)
+
+    assert [work.result["outcome"] for work in refreshing.followed] == ["done", "failed"]
+
+
 def test_it_is_followed_by_whichever_process_comes_next(tmp_path: Path) -> None:
     first = Refreshing(Running()).on(SqliteLedger(tmp_path / "ledger.db"))
     first.runs.succeeds(100)
