@@ -1,4 +1,7 @@
-"""Who may read what: the tokens that the account knows, and how requests show them."""
+"""Who may do what: the tokens that the account knows, and how requests show them.
+
+Source: https://docs.getdbt.com/docs/dbt-cloud-apis/service-tokens
+"""
 
 from collections.abc import Mapping
 
@@ -7,6 +10,16 @@ TOKEN = "dbtc_lab-may-read-everything"
 
 METADATA_TOKEN = "dbtc_lab-may-read-metadata-only"
 """A service token with the permission Metadata Only, which is all that dbt's guides ask for."""
+
+RUNNER_TOKEN = "dbtc_lab-may-run-jobs"
+"""A service token with the permission Job Runner: it runs jobs, and views them and their runs."""
+
+BLIND_TOKEN = "dbtc_lab-may-run-jobs-unseen"
+"""A service token that runs jobs and views nothing: what it may is told apart in the answers."""
+
+KNOWN = frozenset({TOKEN, METADATA_TOKEN, RUNNER_TOKEN, BLIND_TOKEN})
+VIEW = frozenset({TOKEN, RUNNER_TOKEN})
+RUN = frozenset({RUNNER_TOKEN, BLIND_TOKEN})
 
 
 def token(headers: Mapping[str, str]) -> str:

@@ -1,9 +1,11 @@
-"""The Admin API, version 2: what reads accounts, runs and artifacts.
+"""The Admin API, version 2: reads accounts, runs and artifacts, and runs jobs.
 
 Source: https://docs.getdbt.com/dbt-cloud/api-v2
 """
 
 import re
+from collections.abc import Collection
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -12,22 +14,37 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lab.dbt_cloud import access, admin_answers, run_list
-from lab.dbt_cloud.state import Run
+from lab.dbt_cloud import access, admin_answers, retries, run_list, run_request
+from lab.dbt_cloud.run_request import Asked
+from lab.dbt_cloud.state import CauseCategory, Job, Run
+
+RETRIED = Asked("Retry of a failed run", {})
+AFRESH = Asked("Triggered via API", {})
 
 
 class Account(Protocol):
-    """What the Admin API reads; `metadata_only_refusal` is how it meets a token without the right.
+    """What the Admin API is about.
 
-    403 or 404: both have been seen.
+    `metadata_only_refusal` and `run_refusal` are how it meets a token without the right to view,
+    or to run: 403 or 404, both have been seen.
     """
 
     account_id: int
     account_name: str
     metadata_only_refusal: int
+    run_refusal: int
+
+    @property
+    def jobs(self) -> dict[int, Job]: ...
 
     @property
     def runs(self) -> dict[int, Run]: ...
+
+    def look(self, run: Run) -> None: ...
+
+    def queue(
+        self, job: Job, asked: Asked, cause_category: CauseCategory, retrying: Run | None = None
+    ) -> Run: ...
 
 
 class AdminApi:
@@ -37,6 +54,7 @@ class AdminApi:
         self._account = account
         prefix = "/api/v2/accounts/"
         of_run = prefix + "{account_id:int}/runs/{run_id:int}/"
+        of_job = prefix + "{account_id:int}/jobs/{job_id:int}/"
         self.app = Starlette(
             routes=[
                 Route(prefix, self._list_accounts),
@@ -44,6 +62,9 @@ class AdminApi:
                 Route(of_run, self._run),
                 Route(of_run + "artifacts/", self._list_artifacts),
                 Route(of_run + "artifacts/{path:path}", self._artifact),
+                Route(of_run + "retry/", self._retry, methods=["POST"]),
+                Route(of_job + "run/", self._run_job, methods=["POST"]),
+                Route(of_job + "rerun/", self._rerun_job, methods=["POST"]),
             ],
             exception_handlers={HTTPException: _refused},
         )
@@ -51,26 +72,53 @@ class AdminApi:
         self.app.router.redirect_slashes = False
 
     async def _list_accounts(self, request: Request) -> Response:
-        if access.token(request.headers) not in (access.TOKEN, access.METADATA_TOKEN):
+        if access.token(request.headers) not in access.KNOWN:
             raise HTTPException(401)
         ours = admin_answers.account(self._account.account_id, self._account.account_name)
         extra = admin_answers.listing("id", {}, count=1, total=1)
         return JSONResponse(admin_answers.envelope([ours], extra))
 
     async def _list_runs(self, request: Request) -> Response:
-        self._authorise(request)
+        self._authorise(request, access.VIEW, self._account.metadata_only_refusal)
         try:
-            page = run_list.page(self._account.runs.values(), request.query_params)
+            page = run_list.page(list(self._account.runs.values()), request.query_params)
         except ValueError:
             raise HTTPException(400) from None
         related = _related(request) & {"trigger", "job"}
-        data = [admin_answers.run(run, related) for run in page.runs]
+        data = [self._told(run, related) for run in page.runs]
         extra = admin_answers.listing(page.order_by, page.filters, len(data), page.total)
         return JSONResponse(admin_answers.envelope(data, extra))
 
     async def _run(self, request: Request) -> Response:
         run = self._find(request)
-        return JSONResponse(admin_answers.envelope(admin_answers.run(run, _related(request))))
+        self._account.look(run)
+        return self._enveloped(run, _related(request))
+
+    async def _run_job(self, request: Request) -> Response:
+        job = self._job(request)
+        try:
+            asked = run_request.read(request.headers.get("content-type", ""), await request.body())
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
+        return self._enveloped(self._account.queue(job, asked, "api"))
+
+    async def _rerun_job(self, request: Request) -> Response:
+        job = self._job(request)
+        runs = [run for run in self._account.runs.values() if run.job.id == job.id]
+        latest = max(runs, key=lambda run: run.id, default=None)
+        if latest is None or self._why_no_retry(latest) is not None:
+            return self._enveloped(self._account.queue(job, AFRESH, "api"))
+        return self._enveloped(self._account.queue(job, RETRIED, "rerun", latest))
+
+    async def _retry(self, request: Request) -> Response:
+        self._authorise(request, access.RUN, self._account.run_refusal)
+        run = self._account.runs.get(request.path_params["run_id"])
+        if run is None:
+            raise HTTPException(404)
+        why_not = self._why_no_retry(run)
+        if why_not is not None:
+            raise HTTPException(400, f"This run cannot be retried: {why_not}")
+        return self._enveloped(self._account.queue(run.job, RETRIED, "rerun", run))
 
     async def _list_artifacts(self, request: Request) -> Response:
         run = self._find(request)
@@ -90,21 +138,38 @@ class AdminApi:
             raise HTTPException(404)
         return Response(text, media_type="application/json")
 
+    def _enveloped(self, run: Run, related: Collection[str] = ()) -> Response:
+        return JSONResponse(admin_answers.envelope(self._told(run, related)))
+
+    def _told(self, run: Run, related: Collection[str]) -> dict[str, Any]:
+        return admin_answers.run(run, related, self._why_no_retry(run))
+
+    def _why_no_retry(self, run: Run) -> str | None:
+        return retries.why_not(run, list(self._account.runs.values()))
+
+    def _job(self, request: Request) -> Job:
+        """The job that is to be run."""
+        self._authorise(request, access.RUN, self._account.run_refusal)
+        job = self._account.jobs.get(request.path_params["job_id"])
+        if job is None:
+            raise HTTPException(404)
+        return job
+
     def _find(self, request: Request) -> Run:
-        self._authorise(request)
+        self._authorise(request, access.VIEW, self._account.metadata_only_refusal)
         run = self._account.runs.get(request.path_params["run_id"])
         if run is None:
             raise HTTPException(404)
         return run
 
-    def _authorise(self, request: Request) -> None:
+    def _authorise(self, request: Request, allowed: Collection[str], refusal: int) -> None:
         shown = access.token(request.headers)
-        if shown not in (access.TOKEN, access.METADATA_TOKEN):
+        if shown not in access.KNOWN:
             raise HTTPException(401)
         if request.path_params["account_id"] != self._account.account_id:
             raise HTTPException(404)
-        if shown == access.METADATA_TOKEN:
-            raise HTTPException(self._account.metadata_only_refusal)
+        if shown not in allowed:
+            raise HTTPException(refusal)
 
 
 def _related(request: Request) -> set[str]:
@@ -122,5 +187,6 @@ _MESSAGES = {
 
 async def _refused(request: Request, refusal: Any) -> Response:
     code = refusal.status_code
-    message = _MESSAGES.get(code, admin_answers.NOT_FOUND)
+    said = "" if refusal.detail == HTTPStatus(code).phrase else refusal.detail
+    message = said or _MESSAGES.get(code, admin_answers.NOT_FOUND)
     return JSONResponse(admin_answers.refusal(code, message), status_code=code)

@@ -46,12 +46,12 @@ def account(account_id: int, name: str) -> dict[str, Any]:
     }
 
 
-def run(run: Run, related: Collection[str]) -> dict[str, Any]:
+def run(run: Run, related: Collection[str], why_no_retry: str | None) -> dict[str, Any]:
     """The run; what is `related` to it is null unless asked for."""
     environment = run.job.environment
     length = None if run.finished_at is None else run.finished_at - run.started_at
     done = run.status in statuses.FINISHED
-    failed = run.status == statuses.ERROR
+    begun = times.admin(run.started_at) if run.status >= statuses.RUNNING else None
     wrote = {path for step in run.steps for path in step.artifacts}
     return {
         "id": run.id,
@@ -68,7 +68,7 @@ def run(run: Run, related: Collection[str]) -> dict[str, Any]:
         "in_progress": not done,
         "is_complete": done,
         "is_success": run.status == statuses.SUCCESS,
-        "is_error": failed,
+        "is_error": run.status == statuses.ERROR,
         "is_cancelled": run.status == statuses.CANCELLED,
         "is_running": run.status == statuses.RUNNING,
         "dbt_version": environment.dbt_version,
@@ -76,8 +76,8 @@ def run(run: Run, related: Collection[str]) -> dict[str, Any]:
         "git_sha": run.trigger.git_sha,
         "created_at": times.admin(run.started_at),
         "updated_at": times.admin(run.finished_at or run.started_at),
-        "dequeued_at": times.admin(run.started_at),
-        "started_at": times.admin(run.started_at),
+        "dequeued_at": begun,
+        "started_at": begun,
         "finished_at": times.admin(run.finished_at),
         "should_start_at": times.admin(run.started_at),
         "last_checked_at": None,
@@ -96,11 +96,9 @@ def run(run: Run, related: Collection[str]) -> dict[str, Any]:
         "notifications_sent": done,
         "blocked_by": [],
         "owner_thread_id": None,
-        "can_retry": failed and "run_results.json" in wrote,
-        "retrying_run_id": None,
-        "retry_not_supported_reason": _why_no_retry(
-            failed=failed, results="run_results.json" in wrote
-        ),
+        "can_retry": why_no_retry is None,
+        "retrying_run_id": run.retrying_run_id,
+        "retry_not_supported_reason": why_no_retry,
         "deprecation": None,
         "trigger": trigger(run.trigger, run.job) if "trigger" in related else None,
         "job": job(run.job, run.account_id) if "job" in related else None,
@@ -109,12 +107,6 @@ def run(run: Run, related: Collection[str]) -> dict[str, Any]:
         ),
         "run_steps": [_step(step, run) for step in run.steps] if "run_steps" in related else None,
     }
-
-
-def _why_no_retry(*, failed: bool, results: bool) -> str | None:
-    if not failed:
-        return "RETRY_NOT_FAILED_RUN"
-    return None if results else "RETRY_NO_RUN_RESULTS"
 
 
 def trigger(trigger: Trigger, job: Job) -> dict[str, Any]:
@@ -136,6 +128,7 @@ def trigger(trigger: Trigger, job: Job) -> dict[str, Any]:
         "generate_docs_override": None,
         "timeout_seconds_override": None,
         "steps_override": None,
+        **trigger.overrides,
     }
 
 

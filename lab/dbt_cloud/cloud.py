@@ -10,20 +10,23 @@ The receiver of that event finds the run below `served.base_url`/api/v2 and its 
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from starlette.types import ASGIApp
 
-from lab.dbt_cloud import access, samples, state
+from lab.dbt_cloud import access, rate_limit, samples, state, variations
 from lab.dbt_cloud.admin import AdminApi
 from lab.dbt_cloud.calls import Calls, Recorded
 from lab.dbt_cloud.discovery import DiscoveryApi
+from lab.dbt_cloud.rate_limit import RateLimited
 from lab.dbt_cloud.readiness import Readiness
+from lab.dbt_cloud.run_request import Asked
 from lab.dbt_cloud.samples import Sample
 from lab.dbt_cloud.state import CauseCategory, Environment, Job, JobType, Project, Run, Trigger
+from lab.dbt_cloud.statuses import FINISHED, ON_THE_WAY, QUEUED
 from lab.dbt_cloud.webhooks import Webhooks
 from lab.faults import Faults, WithFaults
 from lab.serve import serve
@@ -51,13 +54,17 @@ class Served:
     metadata_url: str
     token: str = access.TOKEN
     metadata_only_token: str = access.METADATA_TOKEN
+    runner_token: str = access.RUNNER_TOKEN
+    blind_token: str = access.BLIND_TOKEN
 
 
 class DbtCloud:
     """An account with one project, a production environment and a nightly job to begin with.
 
     `host` is where people would open its runs. `metadata_only_refusal` is how the Admin API
-    meets a token without the right to read runs: 404 or 403.
+    meets a token without the right to read runs, `run_refusal` one without the right to run jobs:
+    404 or 403. `ending` is how the runs that its API begins from now on will end; `clock` counts
+    its limit.
     """
 
     def __init__(
@@ -67,12 +74,16 @@ class DbtCloud:
         account_id: int = ACCOUNT_ID,
         account_name: str = "Teahouse",
         host: str = HOST,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.account_id = account_id
         self.account_name = account_name
         self.host = host
         self.metadata_only_refusal = 404
+        self.run_refusal = 403
+        self.ending: str | Sample = "success"
         self.timeline = timeline or Timeline()
+        self.jobs: dict[int, Job] = {}
         self.runs: dict[int, Run] = {}
         self.webhooks = Webhooks(self.timeline)
         self.admin_faults, self.discovery_faults = Faults(), Faults()
@@ -84,9 +95,11 @@ class DbtCloud:
         self.project = self.add_project("Teahouse")
         self.production = self.add_environment("Production", deployment_type="production")
         self.job = self.add_job("Nightly build")
-        admin, discovery = AdminApi(self).app, self.discovery.app
+        admin = RateLimited(AdminApi(self).app, rate_limit.window(clock))
         self.admin_app = _around(admin, self.admin_faults, self.admin_calls)
-        self.discovery_app = _around(discovery, self.discovery_faults, self.discovery_calls)
+        self.discovery_app = _around(
+            self.discovery.app, self.discovery_faults, self.discovery_calls
+        )
 
     @property
     def environment_ids(self) -> set[int]:
@@ -115,7 +128,7 @@ class DbtCloud:
         execute_steps: tuple[str, ...] = ("dbt build",),
         run_generate_sources: bool = False,
     ) -> Job:
-        return Job(
+        job = Job(
             next(self._ids),
             name,
             environment or self.production,
@@ -123,17 +136,31 @@ class DbtCloud:
             execute_steps=execute_steps,
             run_generate_sources=run_generate_sources,
         )
+        self.jobs[job.id] = job
+        return job
 
     def start(
         self,
         job: Job | None = None,
         *,
         cause_category: CauseCategory = "scheduled",
+        cause: str | None = None,
         pull_request_id: int | None = None,
         at: datetime | None = None,
     ) -> Run:
         """A run that goes on; `at` is when it began (a minute ago). See `finish`."""
-        job = job or self.job
+        run = self._begun(job or self.job, cause_category, cause, pull_request_id, at)
+        self._saw(run, "started")
+        return run
+
+    def _begun(
+        self,
+        job: Job,
+        cause_category: CauseCategory,
+        cause: str | None,
+        pull_request_id: int | None = None,
+        at: datetime | None = None,
+    ) -> Run:
         run_id = next(self._run_ids)
         project_id = job.environment.project.id
         run = Run(
@@ -142,7 +169,7 @@ class DbtCloud:
             job=job,
             trigger=Trigger(
                 run_id + 1,
-                CAUSES[cause_category],
+                CAUSES[cause_category] if cause is None else cause,
                 cause_category,
                 git_branch="main" if pull_request_id is None else "new-mart",
                 pull_request_id=pull_request_id,
@@ -151,7 +178,6 @@ class DbtCloud:
             href=f"https://{self.host}/deploy/{self.account_id}/projects/{project_id}/runs/{run_id}",
         )
         self.runs[run_id] = run
-        self.timeline.saw("dbt Cloud", f"{job.name}: run {run_id} started", run=str(run_id))
         return run
 
     def run(
@@ -160,6 +186,7 @@ class DbtCloud:
         sample: str | Sample = "success",
         *,
         cause_category: CauseCategory = "scheduled",
+        cause: str | None = None,
         pull_request_id: int | None = None,
         at: datetime | None = None,
         metadata: Readiness | None = None,
@@ -170,29 +197,63 @@ class DbtCloud:
         `metadata` and `artifacts` say when they can be read: at once if left out.
         """
         sample = samples.load(sample) if isinstance(sample, str) else sample
-        took = state.CLONE_TAKES + state.PROFILE_TAKES + sample.takes
         run = self.start(
             job,
             cause_category=cause_category,
+            cause=cause,
             pull_request_id=pull_request_id,
-            at=at or datetime.now(UTC) - took - JUST_NOW,
+            at=at or _beginning(sample),
         )
         run.metadata = metadata or run.metadata
         run.artifacts = artifacts or run.artifacts
         self.finish(run, sample)
         return run
 
+    def queue(
+        self, job: Job, asked: Asked, cause_category: CauseCategory, retrying: Run | None = None
+    ) -> Run:
+        """A run as the API begins one, or takes up `retrying`: it goes on each time it is read."""
+        ending = samples.load(self.ending) if isinstance(self.ending, str) else self.ending
+        if retrying is not None and retrying.sample is not None and self.ending == "success":
+            ending = variations.retrying(retrying.sample, ending)
+        run = self._begun(job, cause_category, asked.cause, at=_beginning(ending))
+        branch = asked.overrides.get("git_branch", run.trigger.git_branch)
+        run.trigger = replace(run.trigger, git_branch=branch, overrides=asked.overrides)
+        run.retrying_run_id = None if retrying is None else retrying.id
+        run.status, run.bound_for = QUEUED, ending
+        self._saw(run, "queued", cause=asked.cause)
+        return run
+
+    def look(self, run: Run) -> None:
+        """Somebody reads `run`, which takes it one status on if the API began it."""
+        if run.bound_for is None or run.status in FINISHED:
+            return
+        further = ON_THE_WAY[ON_THE_WAY.index(run.status) + 1 :]
+        if further:
+            run.status = further[0]
+        else:
+            self.finish(run, run.bound_for)
+
     def finish(self, run: Run, sample: str | Sample) -> None:
         """End `run` as `sample` did."""
         run.finish(samples.load(sample) if isinstance(sample, str) else sample)
-        said = f"{run.job.name}: run {run.id} ended, {run.status_in_words}"
-        self.timeline.saw("dbt Cloud", said, run=str(run.id), status=str(run.status))
+        self._saw(run, f"ended, {run.status_in_words}", status=str(run.status))
+
+    def _saw(self, run: Run, what: str, **facts: str) -> None:
+        said = f"{run.job.name}: run {run.id} {what}"
+        self.timeline.saw("dbt Cloud", said, run=str(run.id), **facts)
 
     @contextmanager
     def running(self) -> Iterator[Served]:
         """Serve both APIs within the block."""
         with serve(self.admin_app) as base_url, serve(self.discovery_app) as metadata_url:
             yield Served(base_url, metadata_url)
+
+
+def _beginning(sample: Sample) -> datetime:
+    """When a run began that goes as `sample` did and ends just now."""
+    took = state.CLONE_TAKES + state.PROFILE_TAKES + sample.takes
+    return datetime.now(UTC) - took - JUST_NOW
 
 
 def _around(app: ASGIApp, faults: Faults, calls: Calls) -> ASGIApp:

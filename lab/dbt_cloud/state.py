@@ -47,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Trigger:
-    """Why a run began. `pull_request_id` is that of GitHub."""
+    """Why a run began. `pull_request_id` is that of GitHub; `overrides` have the API's names."""
 
     id: int
     cause: str
@@ -55,6 +55,7 @@ class Trigger:
     git_branch: str = "main"
     git_sha: str = "9f3c1d2e4b5a69788796a5b4c3d2e1f00f1e2d3c"
     pull_request_id: int | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Run:
     """A run, which changes while it goes on. `metadata` and `artifacts` say when they can be read.
 
     `empty_metadata` is how Discovery answers before: no job at all, or one with empty lists.
+    `bound_for` is how it ends once it was looked at often enough; None: it waits for `finish`.
     """
 
     id: int
@@ -93,6 +95,8 @@ class Run:
     metadata: Readiness = field(default_factory=Readiness)
     artifacts: Readiness = field(default_factory=Readiness)
     empty_metadata: Literal["null", "lists"] = "null"
+    bound_for: Sample | None = None
+    retrying_run_id: int | None = None
     _read: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
 
     @property

@@ -27,6 +27,22 @@ NULL_ALL_THE_SAME = {
     *("run_steps/*/debug_logs", "run_steps/*/log_path", "run_steps/*/debug_log_path"),
 }
 
+ALL_OVERRIDES: dict[str, object] = {
+    "git_sha": "9f3c1d2e",
+    "git_branch": "main",
+    "schema_override": "analytics",
+    "dbt_version_override": "1.11.16",
+    "target_name_override": "prod",
+    "threads_override": 8,
+    "timeout_seconds_override": 3600,
+    "generate_docs_override": False,
+    "steps_override": ["dbt build"],
+    "azure_pull_request_id": 1,
+    "github_pull_request_id": 2,
+    "gitlab_merge_request_id": 3,
+    "non_native_pull_request_id": 4,
+}
+
 # Fields of a step that nobody has asked for.
 NOT_SERVED = ("run_step_invocation", "status_color")
 
@@ -49,6 +65,7 @@ def cloud() -> DbtCloud:
     cloud.run(pull_requests, sample="clone_failure", cause_category="ci", pull_request_id=17)
     cloud.run(sample="cancelled")
     cloud.start()
+    cloud.run(cloud.add_job("Hourly build"), sample="model_error")
     return cloud
 
 
@@ -69,6 +86,33 @@ def test_a_run_answers_as_published_but_for_known_flaws(cloud: DbtCloud, served:
 
     assert {problem for problem in found if not is_null(problem)} == set()
     assert {below("data", path) for path, _ in found} == NULL_ALL_THE_SAME
+
+
+def test_each_way_to_begin_a_run_answers_as_published_but_for_known_flaws(
+    cloud: DbtCloud, served: Served
+) -> None:
+    job = cloud.add_job("Marts")
+    failed = cloud.run(job, sample="model_error")
+
+    answers = [
+        post(cloud, served, f"runs/{failed.id}/retry/"),
+        post(cloud, served, f"jobs/{job.id}/run/", {"cause": "a reason", **ALL_OVERRIDES}),
+        post(cloud, served, f"jobs/{job.id}/rerun/"),
+    ]
+    begun = [answer["data"]["id"] for answer in answers]
+    answers += [get(cloud, served, f"runs/{each}/", include_related="trigger") for each in begun]
+
+    found = [problem for answer in answers for problem in problems(answer, "RunResponseEnveloped")]
+    assert {problem for problem in found if not is_null(problem)} == set()
+    nulls = {below("data", path) for path, _ in found}
+    assert nulls <= NULL_ALL_THE_SAME | {"dequeued_at", "started_at"}
+
+
+def test_what_a_run_may_be_begun_with_is_what_is_published() -> None:
+    described = component("TriggerRunRequestRequest")
+
+    assert {"cause", *ALL_OVERRIDES} == set(described["properties"])
+    assert problems({"cause": "a reason", **ALL_OVERRIDES}, "TriggerRunRequestRequest") == []
 
 
 def test_a_run_has_no_field_that_is_not_published_but_for_those_known(
@@ -137,6 +181,9 @@ def test_every_path_that_the_lab_serves_is_published(cloud: DbtCloud, served: Se
         "/api/v2/accounts/{}/runs/{}/",
         "/api/v2/accounts/{}/runs/{}/artifacts/",
         "/api/v2/accounts/{}/runs/{}/artifacts/{}",
+        "/api/v2/accounts/{}/runs/{}/retry/",
+        "/api/v2/accounts/{}/jobs/{}/run/",
+        "/api/v2/accounts/{}/jobs/{}/rerun/",
     }
 
     assert ours <= published
@@ -147,6 +194,17 @@ def get(cloud: DbtCloud, served: Served, path: str, **query: str) -> Any:
         f"{served.base_url}/api/v2/accounts/{cloud.account_id}/{path}",
         params=query,
         headers={"Authorization": f"Token {served.token}"},
+        timeout=5,
+    )
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def post(cloud: DbtCloud, served: Served, path: str, body: object = None) -> Any:
+    answer = requests.post(
+        f"{served.base_url}/api/v2/accounts/{cloud.account_id}/{path}",
+        json=body,
+        headers={"Authorization": f"Token {served.runner_token}"},
         timeout=5,
     )
     assert answer.status_code == 200

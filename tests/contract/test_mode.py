@@ -1,30 +1,43 @@
-"""The lab's Mode against the published description (Swagger 2.0)."""
+"""Mode's destination and the lab's Mode against the published description (Swagger 2.0)."""
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
 import requests
 from openapi_schema_validator import OAS30Validator
 
+from lab.limits import Window
 from lab.mode import Mode
-from lab.mode_run import ON_THE_WAY, Ending
+from lab.mode_run import DATASET_ON_THE_WAY, ON_THE_WAY, Ending
 from lab.serve import serve
+from subscriber.actions import Handle, Verb
+from subscriber.destinations.mode import Mode as Destination
+from subscriber.outbound import Outbound
+from subscriber.progress import Running
+from tests.builders import NOW, an_action
 from tests.contract import published
+from tests.contract.recording import Recording, Sent
 
 CREDENTIALS = ("a-token", "a-secret")
 REPORT = "5f4dcc3b5aa7"
+DATASET = "5a4177a2902c"
 RUNS = "/{account}/reports/{report}/runs"
+DATASET_RUNS = "/{account}/datasets/{dataset}/runs"
 NULL = {"enum": [None], "nullable": True}
 
 
 class Service:
     """A Mode that serves, and the published description of it."""
 
-    def __init__(self, url: str, swagger: Any) -> None:
+    def __init__(self, url: str, mode: Mode, swagger: Any) -> None:
+        self.mode = mode
         self.swagger = swagger
         self.base = url + swagger["basePath"]
         self.runs = self.base + RUNS.format(account="acme", report=REPORT)
+        self.dataset_runs = self.base + DATASET_RUNS.format(account="acme", dataset=DATASET)
 
     def start(self, body: Any, credentials: Any = CREDENTIALS) -> requests.Response:
         return requests.post(self.runs, json=body, auth=credentials, timeout=5)
@@ -35,7 +48,10 @@ class Service:
     def check(self, path: str, method: str, answer: requests.Response) -> None:
         """Raise unless `answer` is one that the description has for `method` on `path`."""
         responses = self.swagger["paths"][path][method]["responses"]
-        schema = responses[str(answer.status_code)]["schema"]
+        self.check_as(responses[str(answer.status_code)]["schema"], answer)
+
+    def check_as(self, schema: Any, answer: requests.Response) -> None:
+        """Raise unless `answer` is as `schema`, one of the description's, says."""
         definitions = {"definitions": nullable(self.swagger["definitions"])}
         OAS30Validator(schema | definitions).validate(answer.json())
         assert answer.headers["content-type"] in self.swagger["produces"]
@@ -59,9 +75,11 @@ def nullable(schema: Any) -> Any:
 def service() -> Iterator[Service]:
     swagger = published.description("mode/swagger.runs-only.derived.yml")
     token, secret = CREDENTIALS
-    mode = Mode(workspace="acme", reports=[REPORT], token=token, secret=secret)
+    mode = Mode(
+        workspace="acme", reports=[REPORT], token=token, secret=secret, uses={REPORT: [DATASET]}
+    )
     with serve(mode.app) as url:
-        yield Service(url, swagger)
+        yield Service(url, mode, swagger)
 
 
 def test_the_published_example_starts_a_run(service: Service) -> None:
@@ -74,7 +92,7 @@ def test_the_published_example_starts_a_run(service: Service) -> None:
 
 
 def test_a_body_with_datasets_is_accepted_as_published(service: Service) -> None:
-    answer = service.start({"report": {"dataset_tokens": [{"token": "5a4177a2902c"}]}})
+    answer = service.start({"report": {"dataset_tokens": [{"token": DATASET}]}})
 
     service.check(RUNS, "post", answer)
     assert answer.status_code == 202
@@ -94,6 +112,49 @@ def test_the_states_of_a_run_are_the_published_ones(service: Service) -> None:
     states = service.swagger["definitions"]["ReportRun"]["properties"]["state"]["enum"]
 
     assert {*ON_THE_WAY, *get_args(Ending)} == set(states)
+
+
+def test_a_dataset_is_run_and_polled_as_published(service: Service) -> None:
+    started = requests.post(service.dataset_runs, auth=CREDENTIALS, timeout=5)
+    assert started.status_code == 202
+    service.check(DATASET_RUNS, "post", started)
+
+    as_told = {"$ref": "#/definitions/DatasetRun"}  # its path names the schema of a report's run
+    for _ in range(3):
+        answer = requests.get(
+            f"{service.dataset_runs}/{started.json()['token']}", auth=CREDENTIALS, timeout=5
+        )
+        service.check_as(as_told, answer)
+    assert answer.json()["state"] == "succeeded"
+
+
+def test_the_states_of_a_dataset_run_are_the_published_ones(service: Service) -> None:
+    states = service.swagger["definitions"]["DatasetRun"]["properties"]["state"]["enum"]
+
+    assert {*DATASET_ON_THE_WAY, *get_args(Ending)} == set(states)
+
+
+@pytest.mark.parametrize("ending", get_args(Ending))
+def test_query_runs_are_listed_as_published(service: Service, ending: Ending) -> None:
+    service.mode.ending = ending
+    run = service.start({}).json()
+    for _ in range(3):
+        service.poll(run["token"])
+
+    answer = requests.get(f"{service.runs}/{run['token']}/query_runs", auth=CREDENTIALS, timeout=5)
+
+    service.check_as({"$ref": "#/definitions/QueryRuns"}, answer)
+    (query_run,) = answer.json()["_embedded"]["query_runs"]
+    definitions = {"definitions": nullable(service.swagger["definitions"])}
+    OAS30Validator({"$ref": "#/definitions/QueryRun"} | definitions).validate(query_run)
+
+
+def test_being_forbidden_or_asking_too_often_is_answered_as_published(service: Service) -> None:
+    service.mode.may_run = False
+    service.check_as({"$ref": "#/definitions/Forbidden"}, service.start({}))
+    service.mode.limit = Window(1, timedelta(minutes=1), lambda: NOW)
+    service.mode.limit.take()
+    service.check_as({"$ref": "#/definitions/RateLimited"}, service.start({}))
 
 
 @pytest.mark.parametrize(
@@ -123,3 +184,52 @@ def test_the_singular_path_is_not_published_and_not_found(service: Service) -> N
 
     assert singular not in service.swagger["paths"]
     assert answer.status_code == 404
+
+
+@pytest.fixture(scope="module")
+def sent() -> Iterator[list[Sent]]:
+    """All that Mode is ever sent: by a report alone, and by one with datasets, to their ends."""
+    stand_in = Mode(
+        workspace="acme", reports=[REPORT], token="t", secret="s", uses={REPORT: [DATASET]}
+    )
+    stand_in.ending = "completed"
+    recording = Recording(stand_in.app)
+    with serve(recording) as url:
+        for fields in ({}, {"datasets": [DATASET]}, {"parameters": {"a": 1}}):
+            written = {"token": "env:T", "secret": "env:S", "base_url": url, **fields}
+            destination = Destination.model_validate(
+                {"workspace": "acme", "report": REPORT, **written}
+            ).with_secrets(lambda ref: ref.name.lower())
+            handle: Handle | None = destination.deliver(an_action(Verb.REFRESH), Outbound())
+            while handle:
+                progress = destination.progress(handle, Outbound())
+                again = handle if isinstance(progress, Running) else None
+                handle = getattr(progress, "handle", None) or again
+        yield recording.sent
+
+
+def test_every_request_is_one_that_is_published(sent: list[Sent]) -> None:
+    swagger = published.description("mode/swagger.runs-only.derived.yml")
+    definitions = {"definitions": swagger["definitions"]}
+    kinds = set()
+    for request in sent:
+        if request.path.endswith("/query_runs"):
+            continue  # it is linked to in every answer, and was trimmed from the description
+        (path,) = [each for each in swagger["paths"] if leads(each, request.path)]
+        asked = swagger["paths"][path][request.method.lower()]
+        kinds.add(asked["operationId"])
+        bodies = [each["schema"] for each in asked["parameters"] if each["in"] == "body"]
+        if bodies:
+            OAS30Validator(bodies[0] | definitions).validate(request.content)
+            assert request.content.keys() <= bodies[0]["properties"].keys()
+        elif request.method == "POST":
+            assert request.content == {}
+        assert request.headers["accept"] in swagger["produces"]
+
+    assert kinds == {"runDataset", "getDatasetRun", "runReport", "getReportRun"}
+    assert any("query_runs" in request.path for request in sent)
+
+
+def leads(published: str, path: str) -> bool:
+    """Whether `path` is one of those that are `published`, below the base path."""
+    return re.fullmatch("/api" + re.sub(r"{\w+}", "[^/]+", published), path) is not None

@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 from lab.dbt_cloud.cloud import Served
-from lab.dbt_cloud.state import Run
+from lab.dbt_cloud.state import Job, Run
 
 Query = dict[str, str | int]
 
@@ -40,6 +40,20 @@ class Client:
             headers={"Authorization": authorization or f"Token {self.served.token}"},
             timeout=5,
         )
+
+    def post(
+        self, path: str, body: object = None, *, authorization: str | None = None
+    ) -> requests.Response:
+        """POST below the account; `authorization` is a runner's token unless given."""
+        return requests.post(
+            f"{self.served.base_url}/api/v2/accounts/{self.account_id}/{path}",
+            json=body,
+            headers={"Authorization": authorization or f"Token {self.served.runner_token}"},
+            timeout=5,
+        )
+
+    def run_job(self, job: Job, cause: str = "a reason", **overrides: object) -> requests.Response:
+        return self.post(f"jobs/{job.id}/run/", {"cause": cause, **overrides})
 
     def run(self, run: Run, path: str = "", **query: str | int) -> requests.Response:
         return self.get(f"{self.account_id}/runs/{run.id}/{path}", query)
