@@ -34,12 +34,13 @@ class Slack(Destination):
     """`webhook_url`, or `bot_token` with `channel`, which is its id or its name.
 
     With a bot an episode is one message that says what is the case now, and a thread of what has
-    been since. `base_url` stands in place of slack.com, or of the webhook's host.
+    been since. `base_url` stands in place of slack.com, or of the webhook's host. The channel of an
+    episode stays; its credential is today's, for a new token of the same bot edits the message.
     """
 
     does: ClassVar[Does] = Does.TELL
     repeatable: ClassVar[bool] = False  # people see it twice
-    keeps: ClassVar[frozenset[str]] = frozenset({"channel", "bot_token", "webhook_url", "base_url"})
+    keeps: ClassVar[frozenset[str]] = frozenset({"channel"})
     paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((1, timedelta(seconds=1)),)
 
     webhook_url: SecretStr | None = None
@@ -63,6 +64,11 @@ class Slack(Destination):
         calling = self.model_copy()
         calling._called = tuple(dict.fromkeys(owner.slack for owner in owners if owner.slack))
         return calling
+
+    def as_opened(self, fields: Mapping[str, Any]) -> Self:
+        # from a webhook to a bot or back: what follows is posted anew, in today's way
+        is_the_same_way = bool(fields.get("channel")) is bool(self.channel)
+        return super().as_opened(fields) if is_the_same_way else self
 
     @field_validator("channel")
     @classmethod

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from lab.faults import Fault
 from lab.serve import serve
@@ -160,8 +160,22 @@ def test_white_space_around_a_channel_is_not_part_of_it() -> None:
     assert a_bot(channel=" #data-alerts\n").channel == "#data-alerts"
 
 
-def test_it_remembers_all_that_opened_an_episode() -> None:
-    assert Slack.keeps == {"channel", "bot_token", "webhook_url", "base_url"}
+def test_an_episode_stays_in_its_channel_and_its_credential_is_that_of_today() -> None:
+    then = Slack(bot_token=SecretStr("env:OLD"), channel="C0THEN0000")
+    now = Slack(bot_token=SecretStr("env:NEW"), channel="C0NOW00000")
+
+    acting = now.as_opened(then.as_written())
+
+    assert acting.channel == "C0THEN0000"
+    assert str(acting.secret_refs()["bot_token"]) == "env:NEW"
+
+
+def test_who_went_from_a_webhook_to_a_bot_is_told_in_the_new_way() -> None:
+    webhook = Slack(webhook_url=SecretStr("env:URL"))
+    bot = Slack(bot_token=SecretStr("env:TOKEN"), channel="C0NOW00000")
+
+    assert bot.as_opened(webhook.as_written()) == bot
+    assert webhook.as_opened(bot.as_written()) == webhook
 
 
 # through a webhook
