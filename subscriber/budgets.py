@@ -20,7 +20,7 @@ Pace = tuple[int, timedelta]
 
 
 def take(ledger: Ledger, name: str, paces: Sequence[Pace], now: datetime) -> datetime | None:
-    """Take one of what the budget `name` has, of which all `paces` hold together.
+    """Take one of what the budget `name` has; `paces` hold together, several up to EXACT each.
 
     None if it was taken, else when there will be room; then nothing is taken. Exact under
     concurrency: never more than a limit in any stretch of its time. What is kept is some EXACT

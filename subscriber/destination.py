@@ -139,6 +139,8 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
     @field_validator("base_url")
     @classmethod
     def _is_a_url_we_may_post_to(cls, value: str) -> str:
+        if not value and cls.model_fields["base_url"].default == "":
+            return value
         return _told(lambda: check_url(value))
 
     @field_validator("*")

@@ -8,9 +8,10 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -20,6 +21,7 @@ from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadT
 
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber import sessions
+from subscriber.public_hosts import PublicHosts, PublicHostsAdapter
 from subscriber.sessions import NoAuth
 from subscriber.tokens import Tokens
 
@@ -107,7 +109,21 @@ class Outbound:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     tokens: Tokens = field(default_factory=Tokens, repr=False)
     """What vendors gave us in exchange for credentials; kept as long as this is."""
+    hosts: PublicHosts = field(default_factory=PublicHosts, repr=False)
+    """How `to_public_hosts` finds and reaches them."""
     _sessions: Mapping[bool, requests.Session] = field(default_factory=sessions.made, repr=False)
+    _guarded: dict[bool, Mapping[bool, requests.Session]] = field(default_factory=dict, repr=False)
+
+    def to_public_hosts(self, *, allow_private: bool = False) -> "Outbound":
+        """The same door for URLs that others choose: see `public_hosts`.
+
+        Raises PermanentFailure for a host that it does not lead to.
+        """
+        made = self._guarded.get(allow_private)
+        if made is None:
+            hosts = replace(self.hosts, allow_private=allow_private)
+            made = self._guarded[allow_private] = sessions.made(partial(PublicHostsAdapter, hosts))
+        return replace(self, _sessions=made)
 
     def post_json(
         self,
@@ -119,7 +135,10 @@ class Outbound:
         repeatable: bool = True,
         answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> Reply:
-        """POST `body` as JSON (bytes are sent as they are). Redirects are refused."""
+        """POST `body` as JSON (bytes are sent as they are). Redirects are refused.
+
+        With `answer_limit_bytes=0` the status alone counts, and nothing behind it is read.
+        """
         return self._json(
             "POST",
             url,
@@ -299,11 +318,11 @@ class Outbound:
                 f"{host} answered {status}",
                 status=status,
                 retry_after_s=wait_s,
-                reply=self._refusal(host, response),
+                reply=self._refusal(host, response, limit),
             )
         if not 200 <= status < 300:
             redirect = ", a redirect: is its base URL right?" if 300 <= status < 400 else ""
-            reply = self._refusal(host, response)
+            reply = self._refusal(host, response, limit)
             raise Refused(f"{host} answered {status}{redirect}", status, reply)
         try:
             return _reply(response, self._read(host, response, limit))
@@ -314,14 +333,16 @@ class Outbound:
         except HTTPError:
             raise UnknownOutcome(f"{host} broke the connection") from None
 
-    def _refusal(self, host: str, response: requests.Response) -> Reply:
+    def _refusal(self, host: str, response: requests.Response, limit: int) -> Reply:
         """What a refusal says, as far as it can be read; its status stands in any case."""
         try:
-            return _reply(response, self._read(host, response, REFUSAL_LIMIT_BYTES))
+            return _reply(response, self._read(host, response, min(limit, REFUSAL_LIMIT_BYTES)))
         except (DecodeError, HTTPError, Failure):
             return Reply(response.status_code, headers=response.headers)
 
     def _read(self, host: str, response: requests.Response, limit: int) -> bytes:
+        if limit == 0:
+            return b""
         until = time.monotonic() + self.whole_answer_s
         body = bytearray()
         # read1: what has come, where read would wait for all of it

@@ -1,7 +1,7 @@
 """Sessions: what is tried again at once, and what is not taken along from request to request."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
@@ -80,16 +80,25 @@ def _again(*, repeatable: bool) -> Retry:
     )
 
 
-def made() -> Mapping[bool, requests.Session]:
-    """A session for requests that may be repeated (True), and one for those that may not."""
-    return {repeatable: _session(repeatable=repeatable) for repeatable in (True, False)}
+def to_anywhere(retries: Retry) -> HTTPAdapter:
+    """What carries requests to whatever host they are for."""
+    return HTTPAdapter(max_retries=retries, pool_maxsize=32)
 
 
-def _session(*, repeatable: bool) -> requests.Session:
+def made(
+    adapter: Callable[[Retry], HTTPAdapter] = to_anywhere,
+) -> Mapping[bool, requests.Session]:
+    """A session for requests that may be repeated (True), and one for those that may not.
+
+    `adapter` makes what carries them, given what is tried again.
+    """
+    return {again: _session(adapter(_again(repeatable=again))) for again in (True, False)}
+
+
+def _session(adapter: HTTPAdapter) -> requests.Session:
     # what urllib3 warns of when it tries again holds the URL's path, and that may be a secret
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     session = requests.Session()
-    adapter = HTTPAdapter(max_retries=_again(repeatable=repeatable), pool_maxsize=32)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers["User-Agent"] = "afterrun"

@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -35,6 +35,7 @@ from subscriber.outbound import (
     encode,
     retry_after_s,
 )
+from subscriber.public_hosts import PublicHosts
 from tests.builders import NOW
 
 SECRET = "s3cr3t-of-ours"
@@ -487,6 +488,79 @@ def test_a_small_answer_that_unfolds_into_a_large_one_is_refused(peer: Peer) -> 
 
     with pytest.raises(PermanentFailure, match="more than 1,000,000 bytes"):
         Outbound().get_json(peer.url)
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_behind_the_status_nothing_is_read_if_the_status_is_all_that_counts(
+    peer: Peer, status: int
+) -> None:
+    peer.faults.always(Fault("answer", status=status, body={"x": "y" * 2_000_000}))
+
+    try:
+        reply = Outbound().post_json(peer.url, {}, repeatable=False, answer_limit_bytes=0)
+    except (Refused, Busy) as refused:
+        reply = refused.reply
+
+    assert (reply.status, reply.body, reply.content) == (status, "", None)
+
+
+def test_what_a_refusal_says_is_read_no_further_than_an_answer(peer: Peer) -> None:
+    peer.faults.always(Fault("answer", status=400, body={"x": "y" * 1_000}))
+
+    with pytest.raises(Refused) as raised:
+        Outbound().post_json(peer.url, {}, answer_limit_bytes=100)
+
+    assert raised.value.reply.body == ""
+
+
+def leading_to(*addresses: str) -> PublicHosts:
+    """Where every name has these addresses."""
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        return addresses
+
+    return PublicHosts(resolve=resolve)
+
+
+def test_the_way_to_public_hosts_leads_nowhere_else(peer: Peer) -> None:
+    outbound = Outbound(hosts=leading_to("127.0.0.1"))
+    url = peer.url.replace("127.0.0.1", "hooks.example")
+
+    with pytest.raises(PermanentFailure, match="leads to a loopback address") as raised:
+        outbound.to_public_hosts().post_json(f"{url}/{SECRET}", {})
+
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+    assert peer.requests == []
+
+
+def test_the_way_to_public_hosts_leads_to_this_machine_if_the_url_names_it(peer: Peer) -> None:
+    reply = Outbound(hosts=leading_to("127.0.0.1")).to_public_hosts().post_json(peer.url, {})
+
+    assert reply.content == {"ok": True}
+
+
+def test_the_way_to_public_hosts_is_otherwise_the_same(peer: Peer) -> None:
+    outbound = Outbound(read_timeout_s=1, clock=lambda: NOW)
+    peer.faults.next(Fault("answer", status=429, headers={"Retry-After": "77"}))
+
+    with pytest.raises(Busy) as raised:
+        outbound.to_public_hosts().post_json(peer.url, {})
+
+    guarded = outbound.to_public_hosts()
+    assert raised.value.retry_after_s == 77
+    assert (guarded.clock, guarded.read_timeout_s) == (outbound.clock, 1)
+    assert guarded.tokens is outbound.tokens
+
+
+def test_the_way_to_public_hosts_leads_past_every_proxy(
+    peer: Peer, refusing_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, refusing_url)
+        monkeypatch.setenv(name.lower(), refusing_url)
+    monkeypatch.setenv("NO_PROXY", "")
+
+    assert Outbound().to_public_hosts().post_json(peer.url, {}).status == 200
 
 
 def _redirect() -> Response:
