@@ -3,7 +3,8 @@
 Texts that end in `characters)`, `Invalid routing key` and the one about severity have been seen;
 the others are in their manner.
 
-Source: https://developer.pagerduty.com/docs/send-alert-event
+Source: https://developer.pagerduty.com/docs/send-alert-event,
+https://developer.pagerduty.com/docs/send-change-event
 """
 
 import json
@@ -13,6 +14,8 @@ from typing import Any
 
 BODY_LIMIT_BYTES = 512_000  # "512 KB", in the smaller of its two readings
 KEY_LENGTH = 32
+RULESET = "R"
+"""A key that begins so belongs to a ruleset or an orchestration: they take no change events."""
 DEDUP_KEY_LIMIT = 255
 SUMMARY_LIMIT = 1024
 ACTIONS = ("trigger", "acknowledge", "resolve")
@@ -50,6 +53,25 @@ def errors(event: Mapping[str, Any], routing_keys: Collection[str]) -> Iterator[
         yield from _errors_in_extras(event)
 
 
+def errors_in_change(event: Mapping[str, Any], routing_keys: Collection[str]) -> Iterator[str]:
+    """What is wrong with `event` as a change event, which has no action, key or severity."""
+    key = event.get("routing_key")
+    found = list(_errors_in_routing_key(key, routing_keys))
+    yield from found
+    if not found and str(key).startswith(RULESET):
+        yield "Invalid routing key"
+    payload = event.get("payload")
+    if not payload or not isinstance(payload, dict):
+        yield "'payload' is missing or blank"
+    else:
+        yield from _errors_in_summary(payload)
+        if not isinstance(payload.get("source", ""), str):
+            yield "'payload.source' is invalid (must be a string)"
+        yield from _errors_in_time_and_details(payload)
+    yield from _errors_in_list(event, "links", ("href", "text"))
+    yield from _errors_in_list(event, "images", ("src", "href", "alt"))
+
+
 def _errors_in_routing_key(key: object, known: Collection[str]) -> Iterator[str]:
     if not isinstance(key, str) or not key.strip():
         yield "'routing_key' is missing or blank"
@@ -63,16 +85,25 @@ def _errors_in_payload(payload: object) -> Iterator[str]:
     if not payload or not isinstance(payload, dict):
         yield "'payload' is missing or blank"
         return
-    for name in ("summary", "source"):
-        if not isinstance(payload.get(name), str) or not payload[name].strip():
-            yield f"'payload.{name}' is missing or blank"
-    if len(str(payload.get("summary"))) > SUMMARY_LIMIT:
-        yield f"'summary' is too long (maiximum is {SUMMARY_LIMIT} characters)"  # sic
+    yield from _errors_in_summary(payload)
+    if _is_blank(payload.get("source")):
+        yield "'payload.source' is missing or blank"
     if payload.get("severity") not in SEVERITIES:
         yield _not_one_of("payload.severity", SEVERITIES)
     for name in ("component", "group", "class"):
         if not isinstance(payload.get(name, ""), str):
             yield f"'payload.{name}' is invalid (must be a string)"
+    yield from _errors_in_time_and_details(payload)
+
+
+def _errors_in_summary(payload: Mapping[str, Any]) -> Iterator[str]:
+    if _is_blank(payload.get("summary")):
+        yield "'payload.summary' is missing or blank"
+    if len(str(payload.get("summary"))) > SUMMARY_LIMIT:
+        yield f"'summary' is too long (maiximum is {SUMMARY_LIMIT} characters)"  # sic
+
+
+def _errors_in_time_and_details(payload: Mapping[str, Any]) -> Iterator[str]:
     if "timestamp" in payload and not _is_time(payload["timestamp"]):
         yield "'payload.timestamp' is invalid (must be an ISO 8601 time)"
     if not isinstance(payload.get("custom_details", {}), dict):
@@ -101,6 +132,10 @@ def _errors_in_list(event: Mapping[str, Any], name: str, keys: tuple[str, ...]) 
             yield f"'{name}.{keys[0]}' is missing or blank"
         elif name == "images" and not str(each["src"]).startswith("https://"):
             yield "'images.src' is invalid (must be served over https)"
+
+
+def _is_blank(value: object) -> bool:
+    return not isinstance(value, str) or not value.strip()
 
 
 def _not_one_of(name: str, values: tuple[str, ...]) -> str:

@@ -139,7 +139,7 @@ def _proofs(
         f"the same failure again told nobody: PagerDuty had got {again} event by then", again == 1
     )
     changed = alerts[0].events[1]["payload"]["custom_details"] if again else {}
-    new, fixed = (", ".join(changed.get(key, ())) for key in ("new", "fixed"))
+    new, fixed = (str(changed.get(key, "")) for key in ("new", "fixed"))
     yield Proof(
         f"the next failure updated that alert: {new} is new, {fixed} is fixed",
         (new, fixed) == ("customers", "orders"),

@@ -1,22 +1,29 @@
 """PagerDuty: an episode is one alert, opened, updated and closed by its key.
 
+What is only told is an alert of its own that wakes nobody, or, where that is wanted of runs that
+were no problem, a change event: it stands beside the alerts of its service.
+
 Source: https://developer.pagerduty.com/docs/events-api-v2-overview
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import SecretStr
 
-from subscriber.actions import Action, Handle, Message, Node, Verb
+from subscriber.actions import Action, Handle, Message, Verb
 from subscriber.destination import Destination, Does, as_text
-from subscriber.outbound import Outbound, encode
+from subscriber.outbound import Outbound, Refused, encode
 from subscriber.owners import Owner
+from subscriber.saying import pagerduty as saying
+from subscriber.saying.pagerduty_refusals import NO_CHANGES, explained
+from subscriber.shortening import fitting
 
-SUMMARY_LIMIT = 1024  # characters; PagerDuty refuses longer ones
 KEY_LIMIT = 255  # characters
 EVENT_LIMIT_BYTES = 512_000  # the whole request; "512 KB" read the careful way
+RULESET = "R"  # routing keys that begin so take no change events
 
 
 class PagerDuty(Destination):
@@ -35,11 +42,18 @@ class PagerDuty(Destination):
     former_routing_keys: tuple[SecretStr, ...] = ()
     base_url: str = "https://events.pagerduty.com"
     severity: Literal["critical", "error", "warning", "info"] = "error"
+    change_events: bool = False
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
-        alert = self.alert(action)
-        outbound.post_json(f"{self.base_url}/v2/enqueue", encode(alert))
-        return Handle(key=alert["dedup_key"])
+        if not self._is_change(action):
+            return self._enqueue("/v2/enqueue", self.alert(action), outbound)
+        if self.routing_key.get_secret_value().startswith(RULESET):
+            raise Refused(NO_CHANGES, 400)  # as PagerDuty would: the key may be another by now
+        # two changes that are the same are shown as two
+        return self._enqueue("/v2/change/enqueue", self.change(action), outbound, repeatable=False)
+
+    def tells_ends(self) -> bool:
+        return self.change_events
 
     def for_owner(self, owner: Owner) -> Self:
         if owner.pagerduty is None:
@@ -47,10 +61,34 @@ class PagerDuty(Destination):
         return self.model_copy(update={"routing_key": owner.pagerduty})
 
     def shown(self, action: Action) -> str:
-        return as_text(self.alert(action) | {"routing_key": "…"})
+        event = self.change(action) if self._is_change(action) else self.alert(action)
+        return as_text(event | {"routing_key": "…"})
 
     def alert(self, action: Action) -> dict[str, Any]:
         """What to tell PagerDuty about `action`; at most EVENT_LIMIT_BYTES as JSON. Pure."""
+        return _fitting(action, self._alert)
+
+    def change(self, action: Action) -> dict[str, Any]:
+        """The same as a change event, without severity and key: nobody is paged by it. Pure."""
+        return _fitting(action, self._change)
+
+    def _enqueue(
+        self, path: str, event: dict[str, Any], outbound: Outbound, *, repeatable: bool = True
+    ) -> Handle:
+        try:
+            outbound.post_json(self.base_url + path, encode(event), repeatable=repeatable)
+        except Refused as refused:
+            raise explained(refused) from None
+        return Handle(key=event.get("dedup_key", ""))
+
+    def _is_change(self, action: Action) -> bool:
+        """Digests stay alerts: what was held back is to be seen."""
+        told = action.message
+        is_end = action.verb is Verb.TELL and not told.level and told.outcome != "digest"
+        return self.change_events and is_end
+
+    def _alert(self, action: Action, message: Message) -> dict[str, Any]:
+        """`message` is what there is room for of the message of `action`."""
         is_told = action.verb is Verb.TELL
         alert: dict[str, Any] = {
             "routing_key": self.routing_key.get_secret_value(),
@@ -58,106 +96,38 @@ class PagerDuty(Destination):
         }
         if action.verb is Verb.CLOSE:
             return alert | {"event_action": "resolve"}
-        message = action.message
-        what = _class(action)
-        article = "An" if what.startswith("a") else "A"
-        alert |= {
-            "event_action": "trigger",
-            "client": "Afterrun",
+        payload: dict[str, Any] = {
+            **saying.about(action),
+            **saying.to_rules(action.message),
+            "severity": "info" if is_told else saying.severity(message, self.severity),
+            "custom_details": saying.details(action, message),
+        }
+        links = saying.links(action, message)
+        alert |= {"event_action": "trigger", "client": "Afterrun", "payload": payload}
+        return alert | ({"client_url": links[0]["href"], "links": links} if links else {})
+
+    def _change(self, action: Action, message: Message) -> dict[str, Any]:
+        change = {
+            "routing_key": self.routing_key.get_secret_value(),
             "payload": {
-                "summary": _cut(message.headline.strip() or f"{article} {what}", SUMMARY_LIMIT),
-                "source": message.source.strip() or "dbt Cloud",
-                "severity": "info" if is_told else self._severity(message),
-                "timestamp": action.occurred_at.isoformat(),
-                "class": what,
+                **saying.about(action),
+                "custom_details": saying.details(action, message),
             },
         }
-        if message.link:
-            alert |= {
-                "client_url": message.link,
-                "links": [{"href": message.link, "text": "The run in dbt Cloud"}],
-            }
-        return _with_details(alert, message, action.owner)
-
-    def _severity(self, message: Message) -> str:
-        is_milder = message.level == "warning" and self.severity != "info"
-        return "warning" if is_milder else self.severity
+        links = saying.links(action, message)
+        return change | ({"links": links} if links else {})
 
 
-def _class(action: Action) -> str:
-    """What kind of thing is told; what is only told may be about no problem at all."""
-    if action.verb is Verb.TELL and not action.message.level:
-        return "afterrun digest"
-    return "dbt run warned" if action.message.level == "warning" else "dbt run failed"
+def _fitting(action: Action, render: Callable[[Action, Message], dict[str, Any]]) -> dict[str, Any]:
+    return fitting(
+        action.message,
+        lambda message: render(action, message),
+        lambda event: len(encode(event)) <= EVENT_LIMIT_BYTES,
+    )
 
 
-def _key(episode_key: str) -> str:
-    if len(episode_key) <= KEY_LIMIT:
-        return episode_key
-    return "afterrun/sha256/" + hashlib.sha256(episode_key.encode()).hexdigest()
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _with_details(alert: dict[str, Any], message: Message, owner: str) -> dict[str, Any]:
-    """`alert` with all details that fit; what is left out is said, never refused for its size."""
-    shown = len(message.nodes)
-    text_limit = None
-    while True:
-        details = _details(message, owner, shown, text_limit)
-        whole = alert | {"payload": alert["payload"] | {"custom_details": details}}
-        if len(encode(whole)) <= EVENT_LIMIT_BYTES:
-            return whole
-        if text_limit is None:
-            text_limit = 16_000
-        elif text_limit > 250:
-            text_limit //= 2
-        elif shown:
-            shown //= 2
-        else:
-            note = "The details were too large for PagerDuty and are left out; see the run."
-            return alert | {"payload": alert["payload"] | {"custom_details": {"note": note}}}
-
-
-def _details(message: Message, owner: str, shown: int, text_limit: int | None) -> dict[str, Any]:
-    limit = text_limit if text_limit is not None else 10**9
-    more = message.more_nodes + len(message.nodes) - shown
-    episode = {
-        "owner": owner,
-        "since": message.since,
-        "new": list(message.new),
-        "still_failing": list(message.still),
-        "fixed": list(message.fixed),
-        "by_cause": list(message.causes),
-        "by_owner": list(message.owners),
-    }
-    details: dict[str, Any] = message.facts | {k: told for k, told in episode.items() if told}
-    if message.nodes:
-        details["failed"] = [_node(node, limit) for node in message.nodes[:shown]]
-    if more:
-        details["failed_more"] = f"and {more} more"
-    if message.skipped:
-        details["skipped"] = message.skipped
-    if message.text:
-        details["text"] = _cut(message.text, limit)
-    if text_limit is not None:
-        details["note"] = "Some details were cut to fit PagerDuty's limit of 512 KB; see the run."
-    return details
-
-
-def _node(node: Node, text_limit: int) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "name": node.name,
-        "kind": node.kind,
-        "status": node.status,
-        "error": _cut(node.message, text_limit),
-        "path": node.path,
-        "owner": node.owner,
-        "group": node.group,
-        "tags": list(node.tags),
-        "skipped_because_of_it": list(node.skipped),
-        "unique_id": node.unique_id,
-    }
-    return {key: value for key, value in told.items() if value}
+def _key(key: str) -> str:
+    if len(key) <= KEY_LIMIT:
+        return key
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return f"afterrun/sha256/{digest}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,13 +17,18 @@ from pydantic import SecretStr
 from lab import pagerduty_event
 from lab.pagerduty import PagerDuty
 from lab.serve import serve
-from subscriber.actions import Verb
+from subscriber.actions import Action, Verb
 from subscriber.destinations.pagerduty import PagerDuty as Destination
 from subscriber.outbound import encode
 from tests.builders import a_told, an_action
 from tests.contract import published
+from tests.subscriber.test_destinations.golden import CASES, a_case
 
 KEY = "e93facc04764012d7bfb002500d5d1a6"
+EXAMPLES_KEY = "737ea619db564d41bd9824063e1f6b08"
+WRITTEN = Destination(routing_key=SecretStr("env:KEY"))
+WITH_CHANGES = Destination(routing_key=SecretStr("env:KEY"), change_events=True)
+ALERTS = [case for case in CASES if case != "refresh"]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +49,19 @@ def documented_event() -> OAS31Validator:
     return OAS31Validator(published.description("pagerduty/alert-event.strict.schema.json"))
 
 
+@pytest.fixture(scope="module")
+def published_change(openapi: Any) -> OAS30Validator:
+    return OAS30Validator(change_media(openapi)["schema"] | {"components": openapi["components"]})
+
+
+def change_media(openapi: Any) -> Any:
+    body = openapi["paths"]["/change/enqueue"]["post"]["requestBody"]
+    return body["content"]["application/json"]
+
+
 @pytest.fixture
 def url() -> Iterator[str]:
-    with serve(PagerDuty(KEY).app) as url:
+    with serve(PagerDuty(KEY, EXAMPLES_KEY).app) as url:
         yield url
 
 
@@ -54,8 +70,10 @@ def an_event(**fields: Any) -> dict[str, Any]:
     return {"routing_key": KEY, "event_action": "trigger", "payload": payload} | fields
 
 
-def exchange(url: str, event: Any) -> tuple[requests.Request, requests.Response]:
-    request = requests.Request("POST", f"{url}/v2/enqueue", json=event)
+def exchange(
+    url: str, event: Any, path: str = "/enqueue"
+) -> tuple[requests.Request, requests.Response]:
+    request = requests.Request("POST", f"{url}/v2{path}", json=event)
     with requests.Session() as session:
         return request, session.send(request.prepare(), timeout=5)
 
@@ -71,6 +89,19 @@ def test_the_published_example_is_accepted(openapi: Any, url: str) -> None:
     _, answer = exchange(url, example["value"])
 
     assert answer.status_code == 202
+
+
+def test_a_published_example_of_a_change_is_accepted_and_answered_as_published(
+    openapi: Any, url: str
+) -> None:
+    example = change_media(openapi)["examples"]["build-change-event"]
+
+    request, answer = exchange(url, example["value"], "/change/enqueue")
+
+    assert answer.status_code == 202
+    at(openapi, url).validate_response(
+        RequestsOpenAPIRequest(request), RequestsOpenAPIResponse(answer)
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,6 +253,41 @@ def test_what_only_the_documented_limits_refuse_is_refused(
     assert list(pagerduty_event.errors(event, {KEY})) != []
 
 
+def said(written: Destination, action: Action) -> Any:
+    """What PagerDuty is told of `action`: its secret in place, through JSON and back."""
+    return json.loads(written.shown(action)) | {"routing_key": KEY}
+
+
+@pytest.mark.parametrize("case", ALERTS)
+def test_the_alerts_that_we_tell_are_as_documented_and_as_published(
+    documented_event: OAS31Validator,
+    published_event: OAS30Validator,
+    url: str,
+    case: str,
+) -> None:
+    event = said(WRITTEN, a_case("pagerduty", case))
+
+    documented_event.validate(event)
+    if event["event_action"] == "trigger":  # the vendor's file demands a payload of every event
+        published_event.validate(event)
+    assert exchange(url, event)[1].status_code == 202
+
+
+@pytest.mark.parametrize("outcome", ["started", "succeeded", "cancelled"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_changes_that_we_tell_are_as_published(
+    published_change: OAS30Validator, url: str, case: str, outcome: str
+) -> None:
+    told = replace(a_case("pagerduty", case).message, level="", outcome=outcome)
+
+    event = said(WITH_CHANGES, an_action(Verb.TELL, message=told))
+
+    published_change.validate(event)
+    assert set(event) <= {"routing_key", "payload", "links"}
+    assert set(event["payload"]) == {"summary", "source", "timestamp", "custom_details"}
+    assert exchange(url, event, "/change/enqueue")[1].status_code == 202
+
+
 @pytest.mark.parametrize("level", ["failure", "warning"])
 @pytest.mark.parametrize("verb", [verb for verb in Verb if verb is not Verb.REFRESH])
 def test_what_we_say_is_as_documented(
@@ -229,10 +295,9 @@ def test_what_we_say_is_as_documented(
 ) -> None:
     names = {"new": ("a",), "still": ("b",), "fixed": ("c",)}
     told = a_told(level=level, since="2026-01-05T11:00:00+00:00", **names)
-    written = Destination(routing_key=SecretStr("env:KEY"))
 
     event = json.loads(
-        encode(written.with_secrets(lambda _: KEY).alert(an_action(verb, message=told, owner="o")))
+        encode(WRITTEN.with_secrets(lambda _: KEY).alert(an_action(verb, message=told, owner="o")))
     )
 
     documented_event.validate(event)

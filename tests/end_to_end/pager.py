@@ -56,8 +56,12 @@ def _heard(event: dict[str, Any]) -> Heard:
         to=event["routing_key"],
         severity=payload.get("severity", ""),
         failed=tuple(node["name"] for node in details.get("failed", ())),
-        new=tuple(details.get("new", ())),
-        still=tuple(details.get("still_failing", ())),
-        fixed=tuple(details.get("fixed", ())),
+        new=_names(details.get("new", "")),
+        still=_names(details.get("still_failing", "")),
+        fixed=_names(details.get("fixed", "")),
         more=details.get("failed_more", ""),
     )
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split(", ")) if listed else ()

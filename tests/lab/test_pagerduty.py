@@ -9,9 +9,11 @@ from lab.faults import Fault
 from lab.pagerduty import PagerDuty
 from lab.serve import serve
 from lab.timeline import Timeline
+from tests.builders import Clock
 
 KEY = "0123456789abcdef0123456789abcdef"
 OTHER_KEY = "fedcba9876543210fedcba9876543210"
+RULESET_KEY = "R0123456789abcdef0123456789abcde"
 
 
 class Service:
@@ -22,8 +24,12 @@ class Service:
         self.pagerduty = pagerduty
         self.timeline = timeline
 
-    def post(self, event: Any) -> requests.Response:
-        return requests.post(f"{self.url}/v2/enqueue", json=event, timeout=5)
+    def post(self, event: Any, path: str = "/v2/enqueue") -> requests.Response:
+        return requests.post(f"{self.url}{path}", json=event, timeout=5)
+
+    def change(self, through: str = KEY, **payload: Any) -> requests.Response:
+        event = {"routing_key": through, "payload": {"summary": "built"} | payload}
+        return self.post(event, "/v2/change/enqueue")
 
     def trigger(
         self, key: str | None = "orders", summary: str = "failed", through: str = KEY
@@ -37,9 +43,14 @@ class Service:
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(clock: Clock) -> Iterator[Service]:
     timeline = Timeline()
-    pagerduty = PagerDuty(KEY, OTHER_KEY, timeline=timeline)
+    pagerduty = PagerDuty(KEY, OTHER_KEY, RULESET_KEY, timeline=timeline, clock=clock)
     with serve(pagerduty.app) as url:
         yield Service(url, pagerduty, timeline)
 
@@ -200,7 +211,80 @@ def test_only_post_is_answered(service: Service) -> None:
 
 
 def test_there_is_nothing_else(service: Service) -> None:
-    assert requests.post(f"{service.url}/v2/change/enqueue", json={}, timeout=5).status_code == 404
+    assert requests.post(f"{service.url}/v2/changes", json={}, timeout=5).status_code == 404
+
+
+def test_a_change_is_kept_and_opens_no_alert(service: Service) -> None:
+    answer = service.change(summary="Daily build succeeded", source="Shop")
+
+    assert answer.status_code == 202
+    assert answer.json() == {"status": "success", "message": "Event processed"}
+    (change,) = service.pagerduty.changes
+    assert (change.routing_key, change.summary) == (KEY, "Daily build succeeded")
+    assert service.pagerduty.alerts == []
+    assert [moment.what for moment in service.timeline.moments] == [
+        "change shown: Daily build succeeded"
+    ]
+
+
+def test_the_same_change_twice_is_two_changes(service: Service) -> None:
+    service.change()
+    service.change()
+
+    assert len(service.pagerduty.changes) == 2
+
+
+def test_the_key_of_a_ruleset_takes_alerts_and_no_changes(service: Service) -> None:
+    assert service.trigger(through=RULESET_KEY).status_code == 202
+
+    answer = service.change(through=RULESET_KEY)
+
+    assert (answer.status_code, answer.json()["errors"]) == (400, ["Invalid routing key"])
+    assert service.pagerduty.changes == []
+
+
+def test_a_refused_change_says_why(service: Service) -> None:
+    answer = service.change(summary="x" * 1_025)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == ["'summary' is too long (maiximum is 1024 characters)"]
+    assert service.pagerduty.changes == []
+
+
+def test_a_key_takes_120_events_a_minute_alerts_and_changes_together(service: Service) -> None:
+    answers = [service.change().status_code for _ in range(60)]
+    answers += [service.trigger().status_code for _ in range(60)]
+    alert, change = service.trigger("another"), service.change()
+
+    assert set(answers) == {202}
+    assert [(each.status_code, each.content) for each in (alert, change)] == [(429, b"")] * 2
+    assert "Retry-After" not in alert.headers
+    assert len(service.pagerduty.alerts) == 1
+    assert len(service.pagerduty.changes) == 60
+    assert service.pagerduty.requests[-1].status == 429
+    assert service.timeline.moments[-1].what == "event not taken: more than 120 in a minute"
+
+
+def test_another_key_has_a_minute_of_its_own(service: Service) -> None:
+    for _ in range(120):
+        service.tell("resolve")
+
+    assert service.trigger(through=OTHER_KEY).status_code == 202
+
+
+def test_the_minute_slides(service: Service, clock: Clock) -> None:
+    for _ in range(119):
+        service.tell("resolve")
+    clock.passes(30)
+    service.tell("resolve")
+
+    clock.passes(29)
+    before = service.tell("resolve").status_code
+    clock.passes(1)
+    after = [service.tell("resolve").status_code for _ in range(120)]
+
+    assert before == 429
+    assert after == [202] * 119 + [429]
 
 
 def test_all_requests_are_kept_with_their_answers(service: Service) -> None:

@@ -5,6 +5,7 @@ import pytest
 from lab import pagerduty_event
 
 KEY = "0123456789abcdef0123456789abcdef"
+RULESET_KEY = "R0123456789abcdef0123456789abcde"
 ONE_OF = "must be one of the following:"
 
 
@@ -141,6 +142,71 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         "'payload.summary' is missing or blank",
         "'payload.source' is missing or blank",
     ]
+
+
+def a_change(**fields: Any) -> dict[str, Any]:
+    event = {"routing_key": KEY, "payload": {"summary": "built"}} | fields
+    return {name: value for name, value in event.items() if value is not None}
+
+
+def errors_in_change(event: dict[str, Any]) -> list[str]:
+    return list(pagerduty_event.errors_in_change(event, {KEY, RULESET_KEY}))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(a_change(), id="with the least that it takes"),
+        pytest.param(a_change(payload={"summary": "ä" * 1024}), id="with the longest summary"),
+        pytest.param(
+            a_change(
+                payload={
+                    "summary": "built",
+                    "source": "Shop",
+                    "timestamp": "2015-07-17T08:42:58.315+0000",
+                    "custom_details": {"rows": 1},
+                },
+                links=[{"href": "https://x", "text": "the run"}],
+                images=[{"src": "https://x/a.png"}],
+            ),
+            id="with all that people look at",
+        ),
+    ],
+)
+def test_a_change_is_accepted(event: dict[str, Any]) -> None:
+    assert errors_in_change(event) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (a_change(routing_key=None), "'routing_key' is missing or blank"),
+        (a_change(routing_key="x" * 32), "Invalid routing key"),
+        (a_change(routing_key=RULESET_KEY), "Invalid routing key"),
+        (a_change(payload=None), "'payload' is missing or blank"),
+        (a_change(payload={"source": "Shop"}), "'payload.summary' is missing or blank"),
+        (a_change(payload={"summary": "\n"}), "'payload.summary' is missing or blank"),
+        (
+            a_change(payload={"summary": "x" * 1025}),
+            "'summary' is too long (maiximum is 1024 characters)",
+        ),
+        (
+            a_change(payload={"summary": "x", "source": 1}),
+            "'payload.source' is invalid (must be a string)",
+        ),
+        (
+            a_change(payload={"summary": "x", "timestamp": "today"}),
+            "'payload.timestamp' is invalid (must be an ISO 8601 time)",
+        ),
+        (
+            a_change(payload={"summary": "x", "custom_details": "text"}),
+            "'payload.custom_details' is invalid (must be an object)",
+        ),
+        (a_change(links=[{"text": "x"}]), "'links.href' is missing or blank"),
+    ],
+)
+def test_a_change_is_refused_in_pagerdutys_words(event: dict[str, Any], error: str) -> None:
+    assert errors_in_change(event) == [error]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])

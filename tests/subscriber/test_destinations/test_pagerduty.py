@@ -4,6 +4,7 @@ import json
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,16 +16,16 @@ from lab import pagerduty_event
 from lab.faults import Fault
 from lab.pagerduty import PagerDuty as StandIn
 from lab.serve import serve
-from shared.errors import PermanentFailure
-from subscriber.actions import Message, Verb
+from subscriber.actions import Action, Handle, Message, Verb
 from subscriber.destinations.pagerduty import EVENT_LIMIT_BYTES, PagerDuty
-from subscriber.outbound import Outbound, UnknownOutcome, encode
+from subscriber.outbound import Busy, Outbound, Refused, UnknownOutcome, encode
 from subscriber.owners import Owner
 from tests.builders import NOW, a_node, a_told, an_action
+from tests.subscriber.test_destinations.golden import a_case
 from tests.subscriber.test_destinations.world import World
 
 KEY = "0123456789abcdef0123456789abcdef"
-FAMILY = "👩‍👩‍👧‍👦"  # seven code points that look like one
+WAVE = "👋🏽"  # two code points that look like one
 ACCENTED = "e\N{COMBINING ACUTE ACCENT}"
 
 
@@ -103,8 +104,9 @@ def test_the_details_hold_each_node_and_what_helps_to_find_the_run() -> None:
         path="models/orders.sql",
         owner="data@shop.example",
         group="finance",
-        tags=("daily",),
-        skipped=("revenue",),
+        severity="critical",
+        tags=("daily", "finance"),
+        skipped=("customers", "revenue"),
     )
 
     details = alert_of(nodes=(node,), facts={"job": "Daily build"}, skipped=1, more_nodes=2)[
@@ -123,8 +125,9 @@ def test_the_details_hold_each_node_and_what_helps_to_find_the_run() -> None:
             "path": "models/orders.sql",
             "owner": "data@shop.example",
             "group": "finance",
-            "tags": ["daily"],
-            "skipped_because_of_it": ["revenue"],
+            "severity": "critical",
+            "tags": "daily, finance",
+            "skipped_because_of_it": "customers, revenue",
             "unique_id": "model.shop.orders",
         }
     ]
@@ -180,15 +183,16 @@ def test_an_unknown_routing_key_is_refused_and_not_repeated_in_the_reason(
     unknown = "f" * 32
     made = PagerDuty.model_validate({"routing_key": "env:K", "base_url": url_and_stand_in[0]})
 
-    with pytest.raises(PermanentFailure, match="answered 400") as raised:
+    with pytest.raises(Refused, match="does not know the routing key: copy the") as raised:
         made.with_secrets(lambda _: unknown).deliver(an_action(), Outbound())
 
+    assert raised.value.status == 400  # by which it is read anew
     assert unknown not in str(raised.value)
 
 
 @pytest.mark.parametrize(
     "headline",
-    ["x" * 1_024, "é" * 1_024, "🙂" * 1_024, ACCENTED * 512, (FAMILY * 147)[:1_024]],
+    ["x" * 1_024, "é" * 1_024, "🙂" * 1_024, ACCENTED * 512, WAVE * 512],
     ids=["ascii", "two bytes", "four bytes", "combining", "joined"],
 )
 def test_a_summary_of_1024_characters_is_left_whole(headline: str) -> None:
@@ -198,13 +202,12 @@ def test_a_summary_of_1024_characters_is_left_whole(headline: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "letter", ["x", "é", "🙂", ACCENTED, FAMILY], ids=["ascii", "é", "emoji", "combining", "joined"]
+    "letter", ["x", "é", "🙂", ACCENTED, WAVE], ids=["ascii", "é", "emoji", "combining", "joined"]
 )
-def test_a_longer_summary_is_cut_to_1024_characters_and_says_so(letter: str) -> None:
-    summary = summary_of(letter * 1_025)
+def test_a_longer_summary_is_cut_between_characters_and_says_so(letter: str) -> None:
+    whole = 1_023 // len(letter)
 
-    assert len(summary) == 1_024
-    assert summary == (letter * 1_025)[:1_023] + "…"
+    assert summary_of(letter * 1_025) == letter * whole + "…"
 
 
 @given(st.text(min_size=0, max_size=1_100))
@@ -258,7 +261,7 @@ def test_an_error_of_5000_characters_is_told_whole(letter: str) -> None:
     details = alert_of(nodes=(a_node(message=error),))["payload"]["custom_details"]
 
     assert details["failed"][0]["error"] == error
-    assert "note" not in details
+    assert "left_out" not in details
 
 
 HUGE: dict[str, Message] = {
@@ -278,7 +281,7 @@ HUGE: dict[str, Message] = {
 
 
 @pytest.mark.parametrize("what", HUGE)
-def test_what_is_too_large_is_cut_with_a_note_and_taken(
+def test_what_is_too_large_is_told_shorter_says_so_and_is_taken(
     what: str, pagerduty: PagerDuty, stand_in: StandIn
 ) -> None:
     pagerduty.deliver(an_action(message=HUGE[what]), Outbound())
@@ -287,7 +290,7 @@ def test_what_is_too_large_is_cut_with_a_note_and_taken(
     assert request.status == 202
     assert len(request.body) <= EVENT_LIMIT_BYTES
     payload = json.loads(request.body)["payload"]
-    assert "see the run" in payload["custom_details"]["note"]
+    assert "The run in dbt Cloud has it all." in payload["custom_details"]["left_out"]
     assert payload["summary"] == a_told().headline
 
 
@@ -310,8 +313,8 @@ def test_an_event_of_exactly_the_limit_is_not_cut() -> None:
     whole, cut = with_error_of(fits), with_error_of(fits + 1)
 
     assert len(encode(whole)) == EVENT_LIMIT_BYTES
-    assert "note" not in whole["payload"]["custom_details"]
-    assert "note" in cut["payload"]["custom_details"]
+    assert "left_out" not in whole["payload"]["custom_details"]
+    assert "left_out" in cut["payload"]["custom_details"]
     assert is_taken(whole)
     assert is_taken(cut)
 
@@ -385,8 +388,8 @@ def test_a_failure_says_so_in_its_class() -> None:
     assert alert_of()["payload"]["class"] == "dbt run failed"
 
 
-def test_what_is_told_and_is_no_problem_does_not_say_that_a_run_failed() -> None:
-    digest = an_action(Verb.TELL, message=a_told(headline="", level=""))
+def test_a_digest_is_classed_as_one() -> None:
+    digest = an_action(Verb.TELL, message=a_told(headline="", level="", outcome="digest"))
 
     told = a_pagerduty().alert(digest)["payload"]
 
@@ -433,11 +436,7 @@ def test_the_details_say_whose_it_is_since_when_and_what_changed() -> None:
     details = alert["payload"]["custom_details"]
     assert details["owner"] == "finance"
     assert details["since"] == "2026-01-05T11:00:00+00:00"
-    assert (details["new"], details["still_failing"], details["fixed"]) == (
-        ["a"],
-        ["b", "c"],
-        ["d"],
-    )
+    assert (details["new"], details["still_failing"], details["fixed"]) == ("a", "b, c", "d")
     assert is_taken(alert)
 
 
@@ -462,3 +461,158 @@ def test_a_former_routing_key_written_as_it_is_is_refused_and_not_repeated() -> 
         PagerDuty(routing_key=SecretStr("env:K"), former_routing_keys=(SecretStr(KEY),))
 
     assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize("severity", ["critical", "error", "warning", "info"])
+def test_a_rule_and_the_nodes_say_how_urgent_an_alert_is(severity: str) -> None:
+    assert alert_of(severity=severity)["payload"]["severity"] == severity
+    assert alert_of(severities=(severity,))["payload"]["severity"] == severity
+
+
+def test_what_is_only_told_is_info_whatever_rule_and_nodes_say() -> None:
+    told = a_told(severity="critical", severities=("critical",))
+
+    assert a_pagerduty().alert(an_action(Verb.TELL, message=told))["payload"]["severity"] == "info"
+
+
+def test_what_rules_look_at_is_said_however_little_room_there_is() -> None:
+    huge = {f"fact {i}": "x" * 20_000 for i in range(50)}
+    facts = huge | {"job": "Daily build", "environment": "Production"}
+
+    payload = alert_of(headline="x" * 1_024, facts=facts)["payload"]
+
+    assert "job" not in payload["custom_details"]
+    assert (payload["component"], payload["group"]) == ("Daily build", "Production")
+    assert payload["summary"] == "x" * 1_024
+
+
+def an_end(**told: Any) -> Action:
+    fields = {"headline": "Daily build succeeded", "nodes": (), "level": "", "outcome": "succeeded"}
+    return an_action(Verb.TELL, message=a_told(**fields | told))
+
+
+def with_changes(pagerduty: PagerDuty) -> PagerDuty:
+    return pagerduty.model_copy(update={"change_events": True})
+
+
+def test_a_destination_with_change_events_is_told_of_runs_that_were_no_problem() -> None:
+    assert a_pagerduty(change_events=True).tells_ends()
+    assert not a_pagerduty().tells_ends()
+
+
+def test_a_good_run_is_shown_as_a_change_and_pages_nobody(
+    pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    alerts, changes = len(stand_in.alerts), len(stand_in.changes)
+    job = "https://cloud.getdbt.com/deploy/1/projects/9/jobs/7"
+
+    handle = with_changes(pagerduty).deliver(an_end(job_link=job), Outbound())
+
+    assert handle == Handle()
+    assert len(stand_in.alerts) == alerts
+    (change,) = stand_in.changes[changes:]
+    assert change.event == {
+        "routing_key": KEY,
+        "payload": {
+            "summary": "Daily build succeeded",
+            "source": "Shop / Production / Daily build",
+            "timestamp": NOW.isoformat(),
+            "custom_details": {"job": "Daily build", "run_id": "100"},
+        },
+        "links": [
+            {"href": a_told().link, "text": "Open the run"},
+            {"href": job, "text": "Open the job"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(an_action(Verb.OPEN), id="an alert"),
+        pytest.param(an_action(Verb.TELL), id="a problem that is only told"),
+        pytest.param(an_end(outcome="digest"), id="a digest"),
+    ],
+)
+def test_what_is_to_be_seen_stays_an_alert(
+    action: Action, pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    changes = len(stand_in.changes)
+
+    with_changes(pagerduty).deliver(action, Outbound())
+
+    assert len(stand_in.changes) == changes
+
+
+def test_without_change_events_what_is_told_is_an_alert_that_wakes_nobody(
+    pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    pagerduty.deliver(an_end(), Outbound())
+
+    payload = stand_in.alerts[-1].events[-1]["payload"]
+    assert (payload["severity"], payload["class"]) == ("info", "dbt run succeeded")
+
+
+def test_a_change_whose_answer_was_lost_is_not_repeated_at_once(
+    pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    changes = len(stand_in.changes)
+    stand_in.faults.next(Fault("lost"))
+
+    with pytest.raises(UnknownOutcome):
+        with_changes(pagerduty).deliver(an_end(), Outbound())
+
+    assert len(stand_in.changes) == changes + 1
+
+
+def test_a_huge_change_is_told_shorter_says_so_and_is_taken(
+    pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    with_changes(pagerduty).deliver(an_end(note="x" * 2_000_000), Outbound())
+
+    assert stand_in.requests[-1].status == 202
+    assert "left_out" in stand_in.changes[-1].event["payload"]["custom_details"]
+
+
+def test_the_key_of_a_ruleset_takes_no_changes_and_is_not_tried(
+    pagerduty: PagerDuty, stand_in: StandIn
+) -> None:
+    before = len(stand_in.requests)
+    key = "R0123456789abcdef0123456789abcde"
+    ruleset = with_changes(pagerduty).model_copy(update={"routing_key": SecretStr(key)})
+
+    with pytest.raises(Refused, match=r"begins with R.*leave `change_events` out") as raised:
+        ruleset.deliver(an_end(), Outbound())
+
+    assert raised.value.status == 400  # by which the key is read anew: it may be another by now
+    assert key not in str(raised.value)
+    assert len(stand_in.requests) == before
+
+
+def test_the_key_of_a_ruleset_takes_alerts() -> None:
+    stand_in = StandIn(ruleset := "R0123456789abcdef0123456789abcde")
+    with serve(stand_in.app) as url:
+        made = a_pagerduty(base_url=url, change_events=True)
+        made.model_copy(update={"routing_key": SecretStr(ruleset)}).deliver(an_action(), Outbound())
+
+    assert len(stand_in.open_alerts) == 1
+
+
+def test_a_full_minute_is_a_reason_to_come_back_after_half_of_it() -> None:
+    stand_in = StandIn(KEY, clock=lambda: NOW)
+    with serve(stand_in.app) as url:
+        made = a_pagerduty(base_url=url)
+        for _ in range(120):
+            made.deliver(an_action(), Outbound())
+
+        with pytest.raises(Busy) as raised:
+            made.deliver(an_action(), Outbound())
+
+    assert (raised.value.status, raised.value.retry_after_s) == (429, 30)
+
+
+def test_its_page_shows_a_change_event() -> None:
+    page = (Path(__file__).parents[3] / "docs/destinations/pagerduty.md").read_text("utf-8")
+    written = PagerDuty(routing_key=SecretStr("env:KEY"), change_events=True)
+
+    assert written.shown(a_case("pagerduty", "tell")).strip() in page
