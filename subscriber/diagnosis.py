@@ -24,6 +24,8 @@ _UNSEEN = re.compile(
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
     "\xad\u034f\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
+    # but for what joins pictures to one
+    "(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]\u200d)"
 )
 _HEADER = re.compile(r"^.+ in \S+ \S+ \((?P<path>[^()\s]+\.\w+)\)")
 _FRESHNESS = re.compile(r"\bsource\s+(?:snapshot-)?freshness\b")

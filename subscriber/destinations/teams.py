@@ -134,11 +134,11 @@ def is_retired(url: str) -> bool:
 
 def _explained(refused: Refused) -> Refused:
     """The same refusal with what to do about it."""
-    code = refused.reply.text("error", "code")
-    # a flow that is gone may have another URL by now: the secret is to be read anew
-    status = 401 if refused.status in (404, 410) else refused.status
-    if 300 <= status < 400:
-        return Refused(f"{refused}; {_URL_ANEW}", status, refused.reply)
-    fix = _FIXES.get(code) or _BY_STATUS.get(status)
+    code, answered = refused.reply.text("error", "code"), refused.status
+    if 300 <= answered < 400:
+        return Refused(f"{refused}; {_URL_ANEW}", answered, refused.reply)
+    fix = _FIXES.get(code) or _BY_STATUS.get(answered)
     named = f" {code}" if code in _FIXES else ""
+    # a flow that is gone may have another URL by now: the secret is to be read anew
+    status = 401 if answered in (404, 410) else answered
     return Refused(f"{refused}{named}: {fix}" if fix else str(refused), status, refused.reply)

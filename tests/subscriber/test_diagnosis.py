@@ -464,3 +464,12 @@ def test_parts_put_together_again_lose_nothing_that_either_says():
 
     assert list(both.nodes) == ["model.a.x", "model.a.y"]
     assert (both.skipped, both.text, both.notes) == (3, "log", ("n",))
+
+
+@pytest.mark.parametrize("text", ["👩‍👩‍👧", "🏳️‍🌈", "❤️‍🔥"])
+def test_what_joins_pictures_to_one_is_kept(text: str) -> None:
+    assert clean(f"a {text} b") == f"a {text} b"
+
+
+def test_what_joins_letters_that_nobody_sees_is_not() -> None:
+    assert clean("or\u200ddesk\u200bs") == "ordesks"

@@ -187,7 +187,8 @@ def test_a_name_among_the_facts_is_changed_only_where_it_would_be_markdown(
 
 @given(st.text(max_size=60))
 def test_no_mark_is_left_without_a_backslash(text: str) -> None:
-    unescaped = re.sub(r"\\.", "", escaped(text), flags=re.DOTALL)
+    # what stands behind an escaped mark is not at the beginning of its line
+    unescaped = re.sub(r"\\.", "x", escaped(text), flags=re.DOTALL)
 
     assert not re.search(r"[*_\[\]`~\\]", unescaped)
     assert not re.search(r"(?m)^\s*([#>+-]|\d{1,9}[.)])", unescaped)

@@ -179,7 +179,7 @@ def test_each_refusal_of_the_flow_names_its_fix(
     [
         ("sig=s1gn", "sig=wrong", 401, "the URL's signature is wrong; copy its URL anew"),
         ("api-version=", "version=", 400, "MissingApiVersionParameter: .* lacks its query; copy"),
-        ("/workflows/0", "/workflows/f", 404, "WorkflowNotFound: there is no such flow"),
+        ("/workflows/0", "/workflows/f", 401, "404 WorkflowNotFound: there is no such flow"),
     ],
 )
 def test_each_refusal_of_the_url_names_its_fix_and_shows_nothing_of_it(
