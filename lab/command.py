@@ -24,9 +24,9 @@ INTERRUPTED = 130  # as a shell reports Ctrl-C
 def main(*, stay: bool) -> None:
     """Play a story with the real receiver and the real subscriber, and show what each side saw.
 
-    A production run fails and pages, the same failure again tells nobody, another one updates the
-    alert, a good run closes it, another refreshes a report, and forged events are refused. Exits
-    with 0 only if all of that happened. Needs no network and no account; everything listens on
+    A good run refreshes a report and a workbook; a production run fails and pages, the same failure
+    again tells nobody, another one updates the alert, a good run closes it; the refresh that failed
+    is told; and forged events are refused. Exits with 0 only if all of that happened. Needs no network and no account; everything listens on
     127.0.0.1 and is gone afterwards.
     """
     console = show.console()

@@ -18,7 +18,9 @@ _COLOURS = {
     "Pub/Sub": "blue",
     "subscriber": "green",
     "PagerDuty": "magenta",
+    "Slack": "magenta",
     "Mode": "magenta",
+    "Tableau": "magenta",
 }
 
 

@@ -1,5 +1,6 @@
-"""The stand-ins: dbt Cloud, Secret Manager, PagerDuty and Mode, served together."""
+"""The stand-ins of the story: dbt Cloud, Secret Manager and the vendors, served together."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from lab.pagerduty import PagerDuty
 from lab.secret_manager import SecretManager
 from lab.secrets import Secrets
 from lab.serve import serve
+from lab.slack import Slack
+from lab.tableau import Tableau
+from lab.tableau_content import Content
 from lab.timeline import Timeline
 
 PROJECT = "afterrun-lab"
@@ -18,6 +22,8 @@ WEBHOOK_SECRET = "lab-webhook-secret"
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 MODE_TOKEN, MODE_SECRET = "lab-mode-token", "lab-mode-secret"
 WORKSPACE, REPORT = "teahouse", "5f4dcc3b5aa7"
+SLACK_TOKEN, CHANNEL, CHANNEL_NAME = "xoxb-lab-slack-token", "C0TEAHOUSE", "data-alerts"
+PAT_NAME, PAT_SECRET, WORKBOOK = "afterrun", "lab-tableau-secret", "Sales"
 
 CONFIGURATION = Path(__file__).with_name("afterrun.yaml")
 
@@ -34,7 +40,9 @@ class StandIns:
     timeline: Timeline
     cloud: DbtCloud
     pagerduty: PagerDuty
+    slack: Slack
     mode: Mode
+    tableau: Tableau
     secrets: Secrets
     secret_manager: str
     places: dict[str, str]
@@ -64,17 +72,34 @@ def served(timeline: Timeline, project: str = PROJECT) -> Iterator[StandIns]:
         secret=MODE_SECRET,
         timeline=timeline,
     )
+    slack = Slack(
+        token=SLACK_TOKEN,
+        channels={CHANNEL: CHANNEL_NAME},
+        webhook_path="/services/T0LAB/B0LAB/lab",
+        timeline=timeline,
+    )
+    tableau = Tableau(
+        site=WORKSPACE,
+        pat_name=PAT_NAME,
+        pat_secret=PAT_SECRET,
+        workbooks=[Content(str(uuid.uuid4()), WORKBOOK)],
+        timeline=timeline,
+    )
     secrets = Secrets(project)
     with (
         cloud.running() as dbt_cloud,
         serve(pagerduty.app) as pagerduty_url,
+        serve(slack.app) as slack_url,
         serve(mode.app) as mode_url,
+        serve(tableau.app) as tableau_url,
         SecretManager(secrets).serve() as secret_manager,
     ):
         for name, value in {
             "dbt-webhook-secret": WEBHOOK_SECRET,
             "dbt-cloud-service-token": dbt_cloud.token,
             "pd-routing-key": ROUTING_KEY,
+            "slack-bot": SLACK_TOKEN,
+            "tableau-token": PAT_SECRET,
             "mode-token": MODE_TOKEN,
             "mode-secret": MODE_SECRET,
         }.items():
@@ -84,6 +109,19 @@ def served(timeline: Timeline, project: str = PROJECT) -> Iterator[StandIns]:
             "DBT_CLOUD_URL": dbt_cloud.base_url,
             "METADATA_URL": dbt_cloud.metadata_url,
             "PAGERDUTY_URL": pagerduty_url,
+            "SLACK_URL": slack_url,
             "MODE_URL": mode_url,
+            "TABLEAU_URL": tableau_url,
         }
-        yield StandIns(project, timeline, cloud, pagerduty, mode, secrets, secret_manager, places)
+        yield StandIns(
+            project=project,
+            timeline=timeline,
+            cloud=cloud,
+            pagerduty=pagerduty,
+            slack=slack,
+            mode=mode,
+            tableau=tableau,
+            secrets=secrets,
+            secret_manager=secret_manager,
+            places=places,
+        )

@@ -13,6 +13,8 @@ from lab.world import World
 
 PATIENCE_S = 20.0  # how long any act may take before the story goes on without it
 
+REASON = "The data source's password has expired"
+
 Say = Callable[[str], None]
 
 
@@ -24,12 +26,13 @@ class Proof:
 
 def play(world: World, say: Say) -> list[Proof]:
     """Play the story; `say` is told the title of each act. Returns what was proven, or was not."""
+    _a_good_run_refreshes(world, say)
     run, failed = _a_run_fails(world, say)
     refused = _somebody_forges(world, say, failed)
     again = _the_same_failure_again(world, say)
     _another_node_fails(world, say)
     _the_next_run_recovers(world, say)
-    _a_good_run_refreshes(world, say)
+    _a_refresh_has_failed(world, say)
     return list(_proofs(world, run, failed, refused, again))
 
 
@@ -73,10 +76,19 @@ def _the_next_run_recovers(world: World, say: Say) -> None:
 
 
 def _a_good_run_refreshes(world: World, say: Say) -> None:
-    say("A run of the job behind the revenue report is good")
-    job = world.stand_ins.cloud.add_job("Revenue marts")
-    _send(world, world.stand_ins.cloud.run(job, sample="success"))
-    _wait(world, lambda: len(world.stand_ins.mode.runs) > 0 and _all_is_taken(world))
+    say("A run of the job behind the revenue dashboards is good: they are refreshed")
+    stands = world.stand_ins
+    stands.tableau.finish_code, stands.tableau.notes = 1, REASON
+    _send(world, stands.cloud.run(stands.cloud.add_job("Revenue marts"), sample="success"))
+    _wait(world, lambda: bool(stands.mode.runs and stands.tableau.jobs) and _all_is_taken(world))
+
+
+def _a_refresh_has_failed(world: World, say: Say) -> None:
+    say("Both refreshes are followed: that of the workbook has failed, and people hear why")
+    stands = world.stand_ins
+    stands.tableau.end_jobs()
+    told = "delivered: data-alerts, open"
+    _wait(world, lambda: [m.what for m in stands.timeline.moments].count(told) > 1)
 
 
 def _send(world: World, run: Run) -> None:
@@ -148,10 +160,24 @@ def _proofs(
         "the next good run of the job closed that alert, the only one there was",
         len(alerts) == 1 and not alerts[0].is_open,
     )
+    parents = [message for message in world.stand_ins.slack.messages if not message.thread]
+    told = [message for message in parents if "recovered" in message.shown]
+    replies = [world.stand_ins.slack.thread(message.ts) for message in told]
+    yield Proof(
+        f"in Slack, that problem is {len(told)} message, which says that it is over, and its "
+        f"thread has {sum(map(len, replies))} replies",
+        [len(thread) for thread in replies] == [2] and len(told[0].edits) >= 2,
+    )
     regions = [str(report.parameters.get("region")) for report in world.stand_ins.mode.runs]
     yield Proof(
         f"the revenue report was run {len(regions)} time, for region {', '.join(regions)}",
         regions == ["EMEA"],
+    )
+    failures = [message for message in parents if REASON in message.shown]
+    yield Proof(
+        f"the workbook's refresh was followed to its end, and {len(failures)} message says why it "
+        "failed",
+        len(failures) == 1 and len(world.stand_ins.tableau.jobs) == 1,
     )
     left = world.undelivered("dbt-cloud-events"), world.undelivered("dbt-cloud-events-dead-letters")
     yield Proof(f"nothing is left over: {left[0]} events, {left[1]} dead letters", left == (0, 0))

@@ -41,7 +41,8 @@ class Slack(Destination):
     does: ClassVar[Does] = Does.TELL
     repeatable: ClassVar[bool] = False  # people see it twice
     keeps: ClassVar[frozenset[str]] = frozenset({"channel"})
-    paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((1, timedelta(seconds=1)),)
+    # one a second, and something for the way there
+    paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((1, timedelta(seconds=1.2)),)
 
     webhook_url: SecretStr | None = None
     bot_token: SecretStr | None = None

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from subscriber import configuration, destinations
 from subscriber.actions import Action, Message, Verb
-from subscriber.destination import Does
 from subscriber.yaml_lines import parse
 from tests.builders import a_node, a_told, an_action
 
@@ -159,9 +158,15 @@ _MESSAGES: dict[str, tuple[Verb, Message]] = {
 CASES = (*_MESSAGES, "refresh")
 
 
+def cases(kind: str) -> tuple[str, ...]:
+    """Those of CASES that are kept of a kind: what it is told differs in them."""
+    starts = destinations.kind(kind).does.starts
+    return ("refresh", "open-nasty") if starts else tuple(_MESSAGES)
+
+
 def a_case(kind: str, case: str) -> Action:
     """The action of that case; where the kind refreshes or triggers, every case is a refresh."""
-    if case == "refresh" or destinations.kind(kind).does in (Does.REFRESH, Does.TRIGGER):
+    if case == "refresh" or destinations.kind(kind).does.starts:
         message = ENDED if case == "refresh" else _MESSAGES[case][1]
         return an_action(Verb.REFRESH, message=message)
     verb, message = _MESSAGES[case]
@@ -185,7 +190,7 @@ def write(kind: str) -> None:
     found = configuration.read(*parse(example[1], "example.yaml")).destinations
     (destination,) = found.values()
     (KEPT / kind).mkdir(parents=True, exist_ok=True)
-    for case in CASES:
+    for case in cases(kind):
         shown = destination.shown(a_case(kind, case))
         (KEPT / kind / f"{case}.txt").write_bytes(shown.encode())
 
