@@ -188,7 +188,7 @@ def test_it_can_be_made_again_from_what_is_kept_of_it(kind: str) -> None:
 @of_every_kind
 def test_what_it_keeps_for_an_episode_stays_as_it_was_and_nothing_else(kind: str) -> None:
     (then,) = its_example(kind).destinations.values()
-    url = "https://elsewhere.example"
+    url = "https://elsewhere.example" if then.over_http else "smtps://elsewhere.example"
     refs = {name: f"env:OTHER_{index}" for index, name in enumerate(then.secret_refs())}
     now = destinations.kind(kind).model_validate(its_fields(kind, base_url=url, **refs))
 
