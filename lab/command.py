@@ -26,8 +26,8 @@ def main(*, stay: bool) -> None:
 
     A good run refreshes a report and a workbook; a production run fails and pages, the same failure
     again tells nobody, another one updates the alert, a good run closes it; the refresh that failed
-    is told; and forged events are refused. Exits with 0 only if all of that happened. Needs no network and no account; everything listens on
-    127.0.0.1 and is gone afterwards.
+    is told; and forged events are refused. Exits with 0 only if all of that happened. Needs no
+    network and no account; everything listens on 127.0.0.1 and is gone afterwards.
     """
     console = show.console()
     # however we are ended, the functions shall not be left behind

@@ -185,8 +185,19 @@ class Handle:
 
 
 class Unfinished(TemporaryFailure):
-    """Part of an action is done, the rest may be later. `so_far` says what is, for the next try."""
+    """Part of an action is done, the rest may be later. `so_far` says what is, for the next try.
 
-    def __init__(self, message: str, so_far: Handle, retry_after_s: float | None = None) -> None:
+    `is_out` says whether that part has reached anybody.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        so_far: Handle,
+        retry_after_s: float | None = None,
+        *,
+        is_out: bool = True,
+    ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.so_far = so_far
+        self.is_out = is_out

@@ -168,7 +168,9 @@ class Deliveries:
         try:
             sent = self._attempting.make(replace(action, so_far=claim.so_far), opening)
         except Unfinished as failure:
-            return self._endings.failed(claim, action, failure, so_far=failure.so_far)
+            return self._endings.failed(
+                claim, action, failure, may_have_arrived=failure.is_out, so_far=failure.so_far
+            )
         except TemporaryFailure as failure:
             return self._endings.failed(claim, action, failure)
         except PermanentFailure as failure:

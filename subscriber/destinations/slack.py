@@ -181,7 +181,7 @@ class _Saying:
         except UnknownOutcome:
             raise
         except TemporaryFailure as failure:
-            raise Unfinished(str(failure), PLAIN, failure.retry_after_s) from None
+            raise Unfinished(str(failure), PLAIN, failure.retry_after_s, is_out=False) from None
 
     def _call(self, method: str, body: Body, *, repeatable: bool = False) -> Reply:
         token = self.slack.bot_token.get_secret_value() if self.slack.bot_token else ""

@@ -602,7 +602,7 @@ def test_slacks_pace_is_kept_by_one_post_a_delivery() -> None:
             bot.deliver(following(Verb.CLOSE, opened), outbound)
 
     assert raised.value.retry_after_s == 1
-    assert Slack.paces == ((1, timedelta(seconds=1)),)
+    assert Slack.paces == ((1, timedelta(seconds=1.2)),)
 
 
 # what the page shows
