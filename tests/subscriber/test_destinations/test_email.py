@@ -147,7 +147,7 @@ def test_every_case_is_a_mail_that_servers_take(server: MailServer, case: str) -
     (mail,) = server.messages
     assert len(mail.content) <= SIZE_LIMIT_BYTES
     assert len(mail.subject) <= 150
-    assert mail.subject.isprintable()
+    assert mail.subject.replace("\u200d", "").isprintable()
 
 
 LONG = 100_000
