@@ -91,6 +91,8 @@ class Message:
     """What `meta.severity` says of the nodes, each once; empty for those that say nothing."""
     note: str = ""
     """What a rule adds in words of its own."""
+    untitled: str = ""
+    """The headline before a rule's title took its place, for later ones; empty where none did."""
     left_out: str = ""
     """What was left out to fit the limits of whoever is told, for people; see `shortening`."""
 

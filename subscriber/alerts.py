@@ -25,6 +25,7 @@ from subscriber.silences import RECHECK, Silence, silencing
 from subscriber.states import Slot, State, environment_key, job_key
 from subscriber.timers import Timer
 from subscriber.wanted import Wanted
+from subscriber.words import NO_WORDS
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Case:
             proven=evidence.good(nodes, warnings=warnings),
             is_good_run=is_well,
             silenced=silence.said() if silence else "",
+            words=want.words if want else NO_WORDS,
         )
 
     def _late(self, want: Wanted) -> FoundEpisode:

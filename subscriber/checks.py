@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.event import RunEvent
 from subscriber.destination import Destination, Does
+from subscriber.hints import did_you_mean
 from subscriber.patterns import NAME, NOT, Patterns, is_glob, is_id
 from subscriber.rules import PROBLEMS, Override, Rule, RuleEvent, RuleOutcome
 from subscriber.yaml_lines import Lines, Path
@@ -75,6 +76,7 @@ def mistakes(
                 told += _idle(rule, name, found[name], place, lines)
         does = {found[name].does for name in rule.then if name in found}
         told += [lines.at((*place, "alert"), why) for why in _idle_alert(rule, does)]
+        told += _idle_words(rule, does, place, lines)
         told += _idle_refresh(rule, does, found, place, lines)
     for index, override in overrides.items():
         place = ("overrides", index)
@@ -154,6 +156,13 @@ def _idle_alert(rule: Rule, does: set[Does]) -> Iterator[str]:
         yield "none of its destinations alerts or tells; leave this out"
     elif rule.alert is not None and not PROBLEMS & set(rule.when.outcome):
         yield "alerts are of runs that failed or warned; leave this out"
+
+
+def _idle_words(rule: Rule, does: set[Does], place: Path, lines: Lines) -> Iterator[str]:
+    for key in ("title", "note", "severity"):
+        if key in rule.model_fields_set and does and all(each.starts for each in does):
+            what = "none of its destinations alerts or tells; leave this out"
+            yield lines.at((*place, key), what)
 
 
 def _idle_refresh(
@@ -296,11 +305,3 @@ def _at(lines: Lines, path: Path, what: str) -> str:
     """`what`, said of one of a list; of the whole, where it is written without a list."""
     is_listed = path in lines.numbers or not isinstance(path[-1], int)
     return lines.at(path if is_listed else path[:-1], what)
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A hint to the one of `known` that `word` looks like, or to all of them."""
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known are: {', '.join(known)}" if known else ""

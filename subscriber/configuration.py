@@ -25,9 +25,9 @@ from shared import secret_refs
 from shared.errors import Mistake
 from shared.settings import check_url
 from subscriber import checks, destinations
-from subscriber.checks import did_you_mean
 from subscriber.destination import Destination
 from subscriber.durations import Duration
+from subscriber.hints import did_you_mean
 from subscriber.owners import Owner
 from subscriber.rules import STRICT, Override, Rule, checked_name, not_empty
 from subscriber.yaml_lines import Lines, Path

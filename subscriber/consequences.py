@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 from subscriber import untold
 from subscriber.actions import Action, Message, Verb
@@ -17,6 +18,7 @@ from subscriber.silences import silencing
 from subscriber.states import State, place
 from subscriber.timers import Timer
 from subscriber.wanted import wanted
+from subscriber.words import Words
 
 # of the actions of one decision; beside them are two documents of 800 kB, and the emulator of
 # Firestore takes 4 MiB at once
@@ -142,7 +144,9 @@ def _tellings(look: Look, verdicts: Sequence[Verdict]) -> Iterator[Found]:
             yield Found(name, f"silenced: {silence.said()}{rules}", line=line)
         else:
             word = "was cancelled" if look.outcome is Outcome.CANCELLED else look.outcome
-            yield Found(name, f"the run {word}{rules}", look.telling.once(name, Verb.TELL, told))
+            words = reduce(Words.joined, [verdict.rule.words for verdict in asking])
+            action = look.telling.once(name, Verb.TELL, told, words)
+            yield Found(name, f"the run {word}{rules}", action)
 
 
 def _is_told(destination: Destination, verdict: Verdict) -> bool:

@@ -15,6 +15,7 @@ from subscriber.alerts import touched
 from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
+from subscriber.episodes import Episode
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
 from subscriber.look import Look
 from subscriber.message import left_of, overtaken
@@ -24,6 +25,7 @@ from subscriber.run import Answer, Outcome, Question, Status, outcome
 from subscriber.states import Slot, State
 from subscriber.tried import Outcome as Tried
 from subscriber.tried import is_refused
+from subscriber.wording import plain, worded
 
 LEASE = timedelta(seconds=60)
 """About as long as asking dbt Cloud may take; whoever decides a second time changes nothing."""
@@ -114,7 +116,10 @@ class Decisions:
                 return told
             is_last = follows.is_whole and not wait
             settles = self._settlement(decision, look, follows, told) if is_last else None
-            over = [self._never_to_open(key, look.now) for key in never.values()]
+            over = [
+                self._never_to_open(key, remembered.state.episodes[slot], look.now)
+                for slot, key in never.items()
+            ]
             if write(self.ledger, remembered, follows, event, look.now, settles, over):
                 _log(decision, follows)
                 told += follows.actions
@@ -214,7 +219,7 @@ class Decisions:
                 found[slot] = opening
         return found
 
-    def _never_to_open(self, opening: str, now: datetime) -> Work:
+    def _never_to_open(self, opening: str, episode: Episode, now: datetime) -> Work:
         """The close of an episode whose open was refused; a replay of that is superseded then.
 
         It is settled, unless an attempt of the open may have arrived: then it is to go out.
@@ -223,7 +228,8 @@ class Decisions:
         key, opened = key_with(opening, Verb.CLOSE), self.ledger.work(opening)
         if opened is not None and opened.result.get("may_have_arrived"):
             action = Action.from_body(opened.body)
-            told = overtaken(action.message, reason)
+            told = overtaken(plain(action.message), reason)
+            told = worded(told, Verb.CLOSE, episode.words, episode)
             return replace(action, key=key, verb=Verb.CLOSE, message=told, after=None).work(now)
         result = {"outcome": Tried.SUPERSEDED, "reason": reason}
         return Work(key, Kind.ACTION, {}, recorded_at=now, due_at=None, result=result)
@@ -241,8 +247,9 @@ class Decisions:
         before = self.ledger.work(action.after) if action.after else None
         if episode is None or before is None or not before.body:
             return action
-        former = Action.from_body(before.body).message
-        return replace(action, message=left_of(former, action.message, episode))
+        former = plain(Action.from_body(before.body).message)
+        told = left_of(former, plain(action.message), episode)
+        return replace(action, message=worded(told, action.verb, episode.words, episode))
 
     def _is_taken_over(self, decision: "_Decision") -> bool:
         work = self.ledger.work(decision.work.key)

@@ -52,11 +52,7 @@ class Cause:
 
     @property
     def line(self) -> str:
-        """The line of the error that says most: dbt's header names the node, the next says why."""
-        lines = [line.strip() for line in self.message.split("\n", 20) if line.strip()]
-        if len(lines) > 1 and _HEADER.match(lines[0]):
-            return lines[1]
-        return lines[0] if lines else ""
+        return telling_line(self.message)
 
 
 @dataclass(frozen=True)
@@ -169,6 +165,14 @@ def clean(text: str) -> str:
     if "\x1b" in plain or "\x9b" in plain:
         plain = _ANSI.sub("", plain)
     return redacted(_UNSEEN.sub("", plain)).strip()
+
+
+def telling_line(error: str) -> str:
+    """The line of an error that says most: dbt's header names the node, the next says why."""
+    lines = [line.strip() for line in error.split("\n", 20) if line.strip()]
+    if len(lines) > 1 and _HEADER.match(lines[0]):
+        return lines[1]
+    return lines[0] if lines else ""
 
 
 def _warns(result: Result) -> bool:

@@ -33,6 +33,7 @@ from hashlib import sha256
 from subscriber.actions import Verb
 from subscriber.rules import Alert
 from subscriber.run import Level
+from subscriber.words import NO_WORDS, Words
 
 ID_LIMIT = 500  # characters of a unique id in a key
 OTHERS = "it is known now that other nodes failed"
@@ -85,6 +86,8 @@ class Episode:
     """Its nodes and its level as they were told last; only while it is open and behind."""
     timer: str = ""
     """Key of the timer that looks at it; every other one has been overtaken."""
+    words: Words = NO_WORDS
+    """Of the latest rules: its end is told in them as well, though no rule matches then."""
 
     @property
     def is_open(self) -> bool:
@@ -123,6 +126,7 @@ class Seen:
     proven: Collection[str] = frozenset()
     is_good_run: bool = False
     silenced: str = ""
+    words: Words = NO_WORDS
 
 
 @dataclass(frozen=True)
@@ -269,6 +273,7 @@ def _with(episode: Episode, seen: Seen, *, is_again: bool) -> Episode:
         latest_run=max(episode.latest_run, seen.run_id),
         level=seen.level,
         alert=seen.alert,
+        words=seen.words,
         warnings=seen.warnings,
         nodes=nodes,
         more_nodes=episode.more_nodes if seen.nodes is None else 0,

@@ -24,6 +24,8 @@ TEXT_LIMIT = 20_000  # characters of one error, or of the end of a log
 _LINE_LIMIT = 300
 _WORD_LIMIT = 100
 
+_OPEN_FOR = "open_for"  # the fact
+_NOT_ALL = "Not all is known: "
 _REMINDED = re.compile(r"^Still open after [^:]*: ")
 
 
@@ -82,7 +84,7 @@ def updated(told: Message, event: RunEvent, episode: Episode, change: Change) ->
         (change.fixed, "fixed", 0),
     )
     parts = [
-        f"{len(nodes) + more} {word} ({_names(nodes, more)})"
+        f"{len(nodes) + more} {word} ({names_of(nodes, more)})"
         for nodes, word, more in counts
         if nodes
     ]
@@ -91,6 +93,7 @@ def updated(told: Message, event: RunEvent, episode: Episode, change: Change) ->
     return replace(
         told,
         headline=f"{_job(event)} still {verb}{_in(event)}: {what}",
+        facts=told.facts | _open_for(event, episode),
         since=episode.since.isoformat(),
         new=_listed(change.new),
         still=_listed(change.still),
@@ -101,11 +104,12 @@ def updated(told: Message, event: RunEvent, episode: Episode, change: Change) ->
 def partly_recovered(told: Message, episode: Episode, change: Change) -> Message:
     """`told`, of a recovery, where some of the episode's nodes are bad still. Pure."""
     still, fixed = len(change.still) + episode.more_nodes, len(change.fixed)
-    parts = [f"{fixed} fixed ({_names(change.fixed)})", f"{still} still bad"]
-    names = f" ({_names(change.still)})" if change.still else ""
+    parts = [f"{fixed} fixed ({names_of(change.fixed)})", f"{still} still bad"]
+    names = f" ({names_of(change.still)})" if change.still else ""
     return replace(
         told,
         headline=", ".join(parts) + names,
+        outcome="failed" if episode.level is Level.FAILURE else "warned",
         since=episode.since.isoformat(),
         still=_listed(change.still),
         fixed=_listed(change.fixed),
@@ -127,6 +131,7 @@ def left_of(former: Message, told: Message, episode: Episode) -> Message:
         text="\n".join(filter(None, [f"Fixed by {by}", told.text])),
         nodes=tuple(node for node in former.nodes if node.unique_id in episode.nodes),
         more_nodes=episode.more_nodes,
+        facts=former.facts | {k: v for k, v in told.facts.items() if k == _OPEN_FOR},
         since=told.since,
         new=(),
         still=told.still,
@@ -155,6 +160,7 @@ def reminded(told: Message, episode: Episode, now: datetime) -> Message:
     return replace(
         told,
         headline=f"Still open after {open_for}{runs}: {headline}",
+        facts=told.facts | {_OPEN_FOR: open_for},
         since=episode.since.isoformat(),
         new=(),
         still=(),
@@ -166,7 +172,6 @@ def recovered(event: RunEvent, link: str, episode: Episode, subject: str, reason
     """What is told when a problem is over. Pure."""
     what, _, unique_id = subject.partition("/")
     name = f"{_job(event)}: {node_name(unique_id)}" if what == "node" else _job(event)
-    ended = event.finished_at or event.occurred_at
     return Message(
         headline=f"{name} recovered{_in(event)}",
         source=_source(event),
@@ -174,7 +179,7 @@ def recovered(event: RunEvent, link: str, episode: Episode, subject: str, reason
         link=link,
         facts=_facts(event, Answer())
         | {"runs_with_the_problem": str(episode.runs)}
-        | ({"open_for": said(ended - episode.since)} if ended else {}),
+        | _open_for(event, episode),
         level=episode.level,
         outcome="recovered",
         since=episode.since.isoformat(),
@@ -191,7 +196,7 @@ def of_nodes_left(told: Message, episode: Episode) -> Message:
         return told
     return replace(
         told,
-        headline=f"{told.headline} (recovered since: {_names(gone)})",
+        headline=f"{told.headline} (recovered since: {names_of(gone)})",
         nodes=tuple(node for node in told.nodes if node.unique_id in episode.nodes),
         fixed=_listed((*told.fixed, *gone)),
     )
@@ -200,7 +205,7 @@ def of_nodes_left(told: Message, episode: Episode) -> Message:
 def unknown(event: RunEvent, episode: Episode) -> Message:
     """What is told of a problem when nothing but the episode is left of it. Pure."""
     verb = "failed" if episode.level is Level.FAILURE else "warned"
-    names = f": {_names(tuple(episode.nodes))}" if episode.nodes else ""
+    names = f": {names_of(tuple(episode.nodes))}" if episode.nodes else ""
     return Message(
         headline=f"{_job(event)} {verb}{_in(event)}{names}",
         source=_source(event),
@@ -273,14 +278,15 @@ def _grouped(diagnosis: Diagnosis, by: Literal["cause", "owner"]) -> tuple[str, 
         return ()
     lines = [
         f"{_shortened(group.title, _LINE_LIMIT)}: {len(group.causes)} of {len(diagnosis.causes)}"
-        f" ({_names([cause.result.unique_id for cause in group.causes])})"
+        f" ({names_of([cause.result.unique_id for cause in group.causes])})"
         for group in found[:GROUPS_LIMIT]
     ]
     more = len(found) - len(lines)
     return (*lines, f"and {more} more") if more else tuple(lines)
 
 
-def _names(nodes: Sequence[str], unnamed: int = 0) -> str:
+def names_of(nodes: Sequence[str], unnamed: int = 0) -> str:
+    """The names of the first `nodes`, by unique id, and how many there are beside them."""
     names = ", ".join(_shortened(node_name(node), _WORD_LIMIT) for node in nodes[:HEADLINE_NODES])
     more = max(len(nodes) - HEADLINE_NODES, 0) + unnamed
     return f"{names} and {more} more" if more > 0 else names
@@ -315,18 +321,19 @@ def _source(event: RunEvent) -> str:
 def _what(diagnosis: Diagnosis) -> str:
     causes = diagnosis.causes
     if not causes:
-        return _said(diagnosis.text) or "the failed nodes are not known"
+        return said_first(diagnosis.text) or "the failed nodes are not known"
     if len(causes) == 1:
         cause = causes[0]
         named = _shortened(f"{cause.result.kind} {cause.result.name}", _LINE_LIMIT)
         return f"{named}{_colon(_shortened(cause.line, _LINE_LIMIT))}{_skipped(diagnosis)}"
-    names = _names([cause.result.unique_id for cause in causes])
+    names = names_of([cause.result.unique_id for cause in causes])
     return f"{len(causes)} nodes ({names}){_skipped(diagnosis)}"
 
 
-def _said(log: str) -> str:
+def said_first(log: str) -> str:
     """What a failed step's log says first; dbt puts the kind of error on a line of its own."""
-    lines = [line.strip() for line in log.split("\n")[1:] if not line.endswith("error:")]
+    lines = [line.strip() for line in log.split("\n") if not line.startswith(_NOT_ALL)]
+    lines = [line for line in lines[1:] if not line.endswith("error:")]
     if len(lines) > 1 and lines[0].endswith("Error"):
         return _shortened(f"{lines[0]}: {lines[1]}", _LINE_LIMIT)
     return _shortened(lines[0], _LINE_LIMIT) if lines else ""
@@ -342,7 +349,7 @@ def _skipped(diagnosis: Diagnosis) -> str:
 
 def _text(diagnosis: Diagnosis) -> str:
     said = _shortened(diagnosis.text, TEXT_LIMIT)
-    missing = [f"Not all is known: {_shortened(note, _LINE_LIMIT)}." for note in diagnosis.notes]
+    missing = [f"{_NOT_ALL}{_shortened(note, _LINE_LIMIT)}." for note in diagnosis.notes]
     return "\n".join(filter(None, [said, *missing]))
 
 
@@ -394,6 +401,11 @@ def _facts(event: RunEvent, answer: Answer) -> dict[str, str]:
         "status_message": run.status_message if run else event.status_message,
     }
     return {name: _shortened(value, _LINE_LIMIT) for name, value in facts.items() if value}
+
+
+def _open_for(event: RunEvent, episode: Episode) -> dict[str, str]:
+    at = event.finished_at or event.occurred_at
+    return {_OPEN_FOR: said(at - episode.since)} if at else {}
 
 
 def _shortened(text: str, limit: int) -> str:

@@ -85,8 +85,8 @@ def page(action: Action, message: Message | None = None) -> Page:
     links = (("Open the run", told.link), ("Open the job", told.job_link))
     return Page(
         tone=_tone(action.verb, told),
-        label=_label(action.verb, told),
-        headline=one_line(clean(told.headline)) or _label(action.verb, told),
+        label=label_of(action.verb, told),
+        headline=one_line(clean(told.headline)) or label_of(action.verb, told),
         note=clean(told.note),
         changes=tuple(_pairs(_changes(told))),
         items=tuple(_item(node) for node in told.nodes),
@@ -111,7 +111,8 @@ def _tone(verb: Verb, told: Message) -> Tone:
     return {"failure": Tone.FAILURE, "warning": Tone.WARNING}.get(told.level, Tone.NEUTRAL)
 
 
-def _label(verb: Verb, told: Message) -> str:
+def label_of(verb: Verb, told: Message) -> str:
+    """One or two words for what is told: what has become of the run, or of the alert."""
     is_warning = told.level == "warning"
     match verb:
         case Verb.CLOSE if told.outcome == "failed":
@@ -140,7 +141,7 @@ def _facts(told: Message) -> Iterator[Pair]:
     for name, value in told.facts.items():
         if name not in _HIDDEN:
             yield _FACTS.get(name, name.replace("_", " ").capitalize()), value
-    yield "Since", _time(told.since)
+    yield "Since", to_the_minute(told.since)
     yield "Skipped in all", str(told.skipped) if told.skipped else ""
 
 
@@ -162,7 +163,7 @@ def _pairs(pairs: Iterator[Pair] | tuple[Pair, ...]) -> Iterator[Pair]:
             yield one_line(clean(label)), said
 
 
-def _time(iso: str) -> str:
+def to_the_minute(iso: str) -> str:
     """An ISO time for people: to the minute, in UTC."""
     try:
         return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M} UTC" if iso else ""

@@ -18,6 +18,8 @@ from shared.event import RunEvent
 from subscriber.durations import Duration
 from subscriber.patterns import NOT, Patterns, PatternsField, is_id
 from subscriber.run import Outcome, Result
+from subscriber.templates import checked_note, checked_title
+from subscriber.words import Severity, Words
 
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -282,9 +284,22 @@ class Rule(BaseModel):
     when: When
     alert: Annotated[Alert | None, BeforeValidator(_alert)] = Alert()
     refresh: Annotated[Refresh, BeforeValidator(_has_a_value)] = Refresh()
+    title: Annotated[str, AfterValidator(checked_title), BeforeValidator(_has_a_value)] = Field(
+        "", description="stands over what is told, with fields in braces"
+    )
+    note: Annotated[str, AfterValidator(checked_note), BeforeValidator(_has_a_value)] = Field(
+        "", description="stands below, with fields in braces"
+    )
+    severity: Annotated[Severity | None, BeforeValidator(_has_a_value)] = Field(
+        None, description="how bad it is, whatever the destination says of itself"
+    )
     then: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
         description="names of destinations"
     )
+
+    @property
+    def words(self) -> Words:
+        return Words(self.title, self.note, self.severity or "")
 
 
 class Override(BaseModel):

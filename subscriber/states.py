@@ -6,7 +6,7 @@ jobs do not wait for each other unless they share such nodes.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from shared.event import RunEvent
 from subscriber.episodes import Bad, Episode
 from subscriber.rules import Alert
 from subscriber.run import Level
+from subscriber.words import NO_WORDS, Words
 
 VERSION = 1
 FIXED_LIMIT = 200  # nodes lately proven good that are remembered
@@ -23,6 +24,8 @@ NODES_LIMITS = (2_000, 500, 100, 20, 5, 1)
 """Nodes of an episode that are kept; fewer where a document would grow too large."""
 
 SIZE_LIMIT_BYTES = 800_000  # the ledger takes 900,000
+WORDS_LIMIT_BYTES = 100_000
+"""Of what rules say of their own; beyond it an episode ends in no words but the program's."""
 
 Slot = tuple[str, str]
 """Where an episode lives: the name of its destination, and its subject."""
@@ -63,10 +66,9 @@ class State:
         for body in (job, environment):
             if body and body.get("version") != VERSION:
                 raise _unknown_version()
-        kept = [*job.get("episodes", ()), *environment.get("episodes", ())]
         return cls(
             int(job.get("newest_run", 0)),
-            {(each["destination"], each["subject"]): _episode(each) for each in kept},
+            {**_episodes(job), **_episodes(environment)},
             dict(environment.get("fixed", {})),
         )
 
@@ -79,20 +81,21 @@ class State:
         return _fitting(self._job), _fitting(self._environment)
 
     def _job(self, nodes_limit: int) -> dict[str, Any]:
-        episodes = self._listed(nodes_limit, by_nodes=False)
-        return {"version": VERSION, "newest_run": self.newest_run, "episodes": episodes}
+        kept = self._kept(nodes_limit, by_nodes=False)
+        return {"version": VERSION, "newest_run": self.newest_run, **kept}
 
     def _environment(self, nodes_limit: int) -> dict[str, Any]:
-        episodes = self._listed(nodes_limit, by_nodes=True)
         fixed = dict(sorted(self.fixed.items(), key=lambda item: item[1])[-FIXED_LIMIT:])
-        return {"version": VERSION, "episodes": episodes, "fixed": fixed}
+        return {"version": VERSION, **self._kept(nodes_limit, by_nodes=True), "fixed": fixed}
 
-    def _listed(self, nodes_limit: int, *, by_nodes: bool) -> list[dict[str, Any]]:
-        return [
-            _body(slot, episode, nodes_limit)
-            for slot, episode in self.episodes.items()
-            if episode.by_nodes is by_nodes
-        ]
+    def _kept(self, nodes_limit: int, *, by_nodes: bool) -> dict[str, Any]:
+        """The episodes, and what rules say in them: each once, since many have the same."""
+        found = {k: each for k, each in self.episodes.items() if each.by_nodes is by_nodes}
+        words = _words(found.values())
+        return {
+            "episodes": [_body(slot, each, nodes_limit, words) for slot, each in found.items()],
+            "words": [dict(vars(each)) for each in words],
+        }
 
 
 def is_empty(body: Mapping[str, Any]) -> bool:
@@ -111,7 +114,17 @@ def _size(body: object) -> int:
     return len(json.dumps(body))
 
 
-def _body(slot: Slot, episode: Episode, nodes_limit: int) -> dict[str, Any]:
+def _words(episodes: Iterable[Episode]) -> list[Words]:
+    """The words of `episodes`, each once, as many as fit WORDS_LIMIT_BYTES."""
+    kept, left = [], WORDS_LIMIT_BYTES
+    for words in dict.fromkeys(each.words for each in episodes):
+        left -= _size(vars(words))
+        if words != NO_WORDS and left >= 0:
+            kept.append(words)
+    return kept
+
+
+def _body(slot: Slot, episode: Episode, nodes_limit: int, words: Sequence[Words]) -> dict[str, Any]:
     destination, subject = slot
     shown = dict(list(episode.nodes.items())[:nodes_limit])
     return {
@@ -124,10 +137,19 @@ def _body(slot: Slot, episode: Episode, nodes_limit: int) -> dict[str, Any]:
         "nodes": _nodes_body(shown),
         "told_nodes": _nodes_body(dict(list(episode.told_nodes.items())[:nodes_limit])),
         "more_nodes": episode.more_nodes + len(episode.nodes) - len(shown),
+        "words": words.index(episode.words) if episode.words in words else None,
     }
 
 
-def _episode(body: Mapping[str, Any]) -> Episode:
+def _episodes(document: Mapping[str, Any]) -> dict[Slot, Episode]:
+    words = [Words(**each) for each in document.get("words", ())]
+    return {
+        (each["destination"], each["subject"]): _episode(each, words)
+        for each in document.get("episodes", ())
+    }
+
+
+def _episode(body: Mapping[str, Any], words: Sequence[Words]) -> Episode:
     fields = {k: v for k, v in body.items() if k not in ("destination", "subject")}
     told_at = body["told_at"]
     return Episode(
@@ -140,6 +162,7 @@ def _episode(body: Mapping[str, Any]) -> Episode:
             "alert": Alert.model_validate(body["alert"]),
             "nodes": {node: Bad(*bad) for node, bad in body["nodes"].items()},
             "told_nodes": {node: Bad(*bad) for node, bad in body["told_nodes"].items()},
+            "words": NO_WORDS if body["words"] is None else words[body["words"]],
         }
     )
 

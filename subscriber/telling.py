@@ -12,6 +12,8 @@ from subscriber.episodes import Decided, Episode, action_key, episode_key, job_s
 from subscriber.run import Answer, Level, Outcome
 from subscriber.states import Slot
 from subscriber.wanted import Wanted
+from subscriber.wording import worded
+from subscriber.words import NO_WORDS, Words
 
 LINK_LIMIT = 2_000  # characters
 OWNERS_LIMIT = 10  # are called to a problem
@@ -55,13 +57,14 @@ class Telling:
             self.event, slot, decided.episode or episode, verb, told, self._occurred_at
         )
 
-    def once(self, destination: str, verb: Verb, told: Message) -> Action:
+    def once(self, destination: str, verb: Verb, told: Message, words: Words = NO_WORDS) -> Action:
         """What is told or refreshed once for the run, by itself."""
         event = self.event
         subject = job_subject(event.job_id)
         # a run that is told to have started is told to have ended as well
         about = f"{event.run_id}/{self.outcome}" if verb is Verb.TELL else event.run_id
         key = action_key(event.account_id, destination, subject, about, verb)
+        told = worded(told, verb, words)
         return Action(key, destination, verb, key, told, self._occurred_at)
 
     def refresh(self, destination: str, hear: tuple[str, ...], timeout: timedelta) -> Action:
@@ -123,7 +126,10 @@ def of_episode(
     told: Message,
     occurred_at: datetime,
 ) -> Action:
-    """The action that tells `told` of an episode, after all that was told of it before."""
+    """The action that tells `told` of an episode, after all that was told of it before.
+
+    `told` is finished but for the words of the episode's rules, which are put over it here.
+    """
     destination, subject = slot
     opening_run = episode.opening_run or str(episode.latest_run)
     n = 1 if verb in (Verb.OPEN, Verb.CLOSE) else max(episode.tellings - 1, 1)
@@ -132,7 +138,7 @@ def of_episode(
         destination=destination,
         verb=verb,
         episode_key=episode_key(event.account_id, subject, opening_run),
-        message=told,
+        message=worded(told, verb, episode.words, episode),
         occurred_at=occurred_at,
         after=episode.latest_action or None,
     )

@@ -17,6 +17,7 @@ from subscriber.silences import RECHECK, Silence, holding, silencing
 from subscriber.states import Slot
 from subscriber.telling import of_episode
 from subscriber.timers import Timer, of_digest
+from subscriber.wording import plain
 
 LEASE = timedelta(seconds=60)
 CONTENDED = 20  # writes lost in a row before the timer is left for the next tick
@@ -146,7 +147,7 @@ def _action(
     former = timer.action
     if former is None and last is not None:
         former = Action.from_body(last.body)
-    told = former.message if former else message.unknown(timer.event, episode)
+    told = plain(former.message) if former else message.unknown(timer.event, episode)
     if verb is Verb.REMIND:
         told = message.reminded(told, episode, now)
     elif episode.by_nodes:

@@ -11,6 +11,7 @@ from subscriber.matching import Verdict
 from subscriber.rules import Alert
 from subscriber.run import Level
 from subscriber.states import Slot, State
+from subscriber.words import NO_WORDS, Words
 
 NODE_EPISODES = 20  # opened by one run at a destination; more are one episode of the job
 RUN_EPISODES = 100  # open of one job at a destination; further runs are recorded, not told
@@ -31,6 +32,7 @@ class Wanted:
     warnings: bool
     diagnosis: Diagnosis
     by_nodes: bool
+    words: Words = NO_WORDS
 
     def joined(self, other: "Wanted") -> "Wanted":
         return Wanted(
@@ -40,6 +42,7 @@ class Wanted:
             warnings=self.warnings or other.warnings,
             diagnosis=_together(self.diagnosis, other.diagnosis),
             by_nodes=self.by_nodes and other.by_nodes,
+            words=self.words.joined(other.words),
         )
 
 
@@ -85,7 +88,7 @@ def _subjects(
 
     def of(diagnosis: Diagnosis, *, by_nodes: bool = False) -> Wanted:
         warnings = "warned" in rule.when.outcome
-        return Wanted((rule.name,), alert, level, warnings, diagnosis, by_nodes)
+        return Wanted((rule.name,), alert, level, warnings, diagnosis, by_nodes, rule.words)
 
     if alert.per == "run":
         subject = run_subject(event.run_id)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -30,9 +31,18 @@ from tests.fakes import (
 MISSING = object()
 
 
-def a_rule(name: str, then: str, *, alert: object = MISSING, **when: object) -> Rule:
+def a_rule(
+    name: str,
+    then: str,
+    *,
+    alert: object = MISSING,
+    words: Any = None,
+    **when: object,
+) -> Rule:
+    """`words` are its title, its note, its severity."""
     settings = {} if alert is MISSING else {"alert": alert}
-    return Rule.model_validate({"name": name, "when": when, "then": [then], **settings})
+    written = {"name": name, "when": when, "then": [then], **settings, **(words or {})}
+    return Rule.model_validate(written)
 
 
 PAGE = a_rule("failures page", "oncall", outcome="failed", environment="Production")

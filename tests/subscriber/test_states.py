@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,9 @@ from subscriber.ledger.contract import BODY_LIMIT_BYTES
 from subscriber.rules import MINUTES_LIMIT, REMIND_LEAST, REMIND_MOST, Alert
 from subscriber.run import Level
 from subscriber.states import FIXED_LIMIT, Slot, State, environment_key, is_empty, job_key
+from subscriber.templates import NOTE_WRITTEN, TITLE_WRITTEN
 from subscriber.wanted import EPISODES_LIMIT, RUN_EPISODES
+from subscriber.words import SEVERITIES, Words
 from tests.builders import NOW, an_event
 
 DESTINATIONS = ("oncall", "people", "finance", "marketing", "platform", "management")
@@ -59,6 +62,7 @@ episodes = st.builds(
     is_behind=st.booleans(),
     told_nodes=bad_nodes,
     timer=texts,
+    words=st.builds(Words, texts, texts, st.sampled_from(["", *SEVERITIES])),
 )
 states = st.builds(
     State,
@@ -176,8 +180,12 @@ def test_what_was_cut_stays_as_it_is_when_it_is_written_again() -> None:
 def test_as_many_episodes_as_there_may_be_at_six_destinations_fit(
     *, subjects: list[str], by_nodes: bool
 ) -> None:
+    said = [Words("é" * TITLE_WRITTEN, "é" * NOTE_WRITTEN + str(n), "critical") for n in range(600)]
     big = a_big_episode(200, by_nodes=by_nodes)
-    slots: dict[Slot, Episode] = {(name, each): big for name in DESTINATIONS for each in subjects}
+    places = [(name, each) for name in DESTINATIONS for each in subjects]
+    slots: dict[Slot, Episode] = {
+        slot: replace(big, words=words) for slot, words in zip(places, said, strict=False)
+    }
 
     assert max(sizes(State(1, slots))) < BODY_LIMIT_BYTES
     assert all(episode.nodes for episode in back(State(1, slots)).episodes.values())
