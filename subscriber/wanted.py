@@ -16,6 +16,7 @@ from subscriber.words import NO_WORDS, Words
 NODE_EPISODES = 20  # opened by one run at a destination; more are one episode of the job
 RUN_EPISODES = 100  # open of one job at a destination; further runs are recorded, not told
 EPISODES_LIMIT = 500  # of nodes in one environment; further ones are episodes of their jobs
+BY_NODES_LIMIT = 600  # kept in the environment's document; further ones end with their job's run
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ def _subjects(
             yield node_subject(node), of(_only(diagnosis, {node}), by_nodes=True)
         rest = _only(diagnosis, diagnosis.nodes.keys() - alone)
         if rest.is_known:
-            yield job, of(rest, by_nodes=True)
+            kept = sum(episode.by_nodes for episode in state.episodes.values())
+            is_kept = (destination, job) in state.episodes or kept < BY_NODES_LIMIT
+            yield job, of(rest, by_nodes=is_kept)
 
 
 def _not_fixed(diagnosis: Diagnosis, state: State, run_id: int) -> Diagnosis:

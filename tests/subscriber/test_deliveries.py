@@ -198,7 +198,7 @@ def test_no_routing_key_is_among_the_dead_letters(pagerduty: tuple[StandIn, Page
 
     assert [request.status for request in stand_in.requests] == [400]
     ((data, attributes, reason),) = world.dead_letters.left
-    assert reason .startswith("127.0.0.1 answered 400: PagerDuty does not know")
+    assert reason.startswith("127.0.0.1 answered 400: PagerDuty does not know")
     assert OLD not in f"{data!r} {attributes} {reason}"
 
 

@@ -1,5 +1,6 @@
 """Wanted: the alerts that rules want of a run, by destination and subject."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +12,15 @@ from subscriber.episodes import Bad, Episode
 from subscriber.matching import judged
 from subscriber.rules import Alert, Rule
 from subscriber.run import Answer, Level, Outcome, Result, Status
-from subscriber.states import Slot, State
-from subscriber.wanted import EPISODES_LIMIT, NODE_EPISODES, RUN_EPISODES, Wanted, wanted
+from subscriber.states import SIZE_LIMIT_BYTES, Slot, State
+from subscriber.wanted import (
+    BY_NODES_LIMIT,
+    EPISODES_LIMIT,
+    NODE_EPISODES,
+    RUN_EPISODES,
+    Wanted,
+    wanted,
+)
 from tests.builders import NOW, a_result, an_event
 from tests.fakes import FakeAlerts, FakePeople, FakeReports
 
@@ -247,6 +255,17 @@ def test_an_environment_full_of_alerts_of_nodes_gets_one_of_the_job() -> None:
     many = {("people", f"node/m{number}"): of_nodes("m") for number in range(EPISODES_LIMIT)}
 
     assert list(asked(a_rule(alert={"per": "node"}), state=State(episodes=many))) == [JOB]
+
+
+def test_an_environment_that_is_full_leaves_a_job_to_end_by_its_own_next_good_run() -> None:
+    rule = a_rule(when={"outcome": "failed", "nodes": {"tag": "finance"}})
+    full = {("people", f"job/{n}"): of_nodes(f"m{n}") for n in range(BY_NODES_LIMIT)}
+    known = dict(list(full.items())[1:]) | {JOB: of_nodes(ORDERS)}
+
+    assert not asked(rule, state=State(episodes=full))[JOB].by_nodes
+    assert asked(rule, state=State(episodes=known))[JOB].by_nodes
+    _, environment = State(episodes=full).bodies()
+    assert len(json.dumps(environment)) < SIZE_LIMIT_BYTES
 
 
 def test_a_job_with_many_open_runs_gets_one_alert_of_the_job_rather_than_none() -> None:
