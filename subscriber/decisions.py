@@ -247,7 +247,7 @@ class Decisions:
         before = self.ledger.work(action.after) if action.after else None
         if episode is None or before is None or not before.body:
             return action
-        former = plain(Action.from_body(before.body).message)
+        former = Action.from_body(before.body).message
         told = left_of(former, plain(action.message), episode)
         return replace(action, message=worded(told, action.verb, episode.words, episode))
 

@@ -54,8 +54,8 @@ def _before(told: Message, verb: Verb, title: str) -> str:
 
 def _values(told: Message, verb: Verb, episode: Episode | None) -> dict[str, str]:
     """What is known for each field; empty for what is not."""
-    first = told.nodes[0] if told.nodes else None
     nodes, more = _nodes(told, verb, episode)
+    first = next((node for node in told.nodes if node.unique_id in nodes), None)
     facts = told.facts
     return {name: facts.get(name, "") for name in _FACTS} | {
         "job": facts.get("job") or f"dbt job {facts.get('job_id', '')}",

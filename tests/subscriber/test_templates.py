@@ -174,6 +174,13 @@ def test_what_is_long_is_cut_so_that_what_stands_behind_it_stays(field: str) -> 
     assert title(f"{{{field}}}", {field: "x" * 100_000}) == f"{'x' * (TITLE_LIMIT - 1)}…"
 
 
+def test_what_stands_in_front_counts() -> None:
+    filled = title("x" * 295 + "{job}", {"job": "y" * 400}, "Recovered: ")
+
+    assert len(filled) <= TITLE_LIMIT
+    assert filled == f"Recovered: {'x' * 288}…"
+
+
 def test_an_address_that_does_not_fit_is_left_out_not_cut() -> None:
     link = "https://dbt.example/" + "x" * 2_000
 

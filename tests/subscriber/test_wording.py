@@ -191,6 +191,22 @@ def test_some_nodes_recovering_is_an_update_with_those_that_are_left() -> None:
     assert (told.note, told.severity, told.outcome) == (NOTED, "critical", "failed")
 
 
+def test_what_is_said_of_the_time_is_of_now_though_the_rest_is_of_before() -> None:
+    story, runs = a_story(
+        title="{nodes} {state} {open_for}", alert={"remind": "24h"}, nodes={"name": "*"}
+    )
+
+    runs.fails(100, ORDERS, ITEMS)
+    story.ticks(DAY)
+    story.clock.passes(60 * MINUTE)
+    runs.succeeds(101, ITEMS)
+
+    assert titles(story)[1:] == [
+        "remind: orders, items still open 1 d",
+        "update: orders still failing 1 d 1 h",
+    ]
+
+
 def test_a_reminder_of_which_nothing_but_the_episode_is_left_has_its_words() -> None:
     class Forgetful(MemoryLedger):
         def work(self, key: str) -> Work | None:
@@ -229,6 +245,10 @@ def test_an_open_that_was_refused_but_may_have_arrived_is_closed_in_its_words() 
         "close: Closed: [Production] Daily build: orders",
         "open: [Production] Daily build: items",
     ]
+    assert all(
+        action.message.untitled.startswith("Daily build failed in Production: ")
+        for action in story.alerts.actions
+    )
 
 
 def test_each_alert_of_a_node_names_it() -> None:
@@ -512,6 +532,25 @@ def test_what_is_over_names_the_nodes_that_it_was_about() -> None:
     told = worded(a_told(nodes=()), Verb.CLOSE, Words(note="{nodes} / {node}"), episode)
 
     assert told.note == "m0, m1, m2, m3, m4 and 5 more / m0"
+
+
+def test_what_has_recovered_since_is_not_named() -> None:
+    episode = an_open(nodes={"model.shop.items": Bad(100, "")})
+    template = Words(note="{nodes} / {node} / {error}")
+
+    told = worded(KNOWN, Verb.REMIND, template, episode)
+
+    assert told.note == "items / items / no such column"
+    assert worded(a_told(), Verb.REMIND, template, episode).note == "items / items /"
+
+
+def test_an_open_names_the_nodes_of_its_run_as_the_headline_does() -> None:
+    story, runs = a_story(alert={"after": {"runs": 2}})
+
+    runs.fails(100, ORDERS)
+    runs.fails(101, ITEMS)
+
+    assert titles(story) == ["open: [Production] Daily build: items"]
 
 
 def test_where_no_node_is_known_the_error_is_what_the_log_says_first() -> None:
