@@ -106,20 +106,20 @@ def notebook_failed(run: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Query:
+class BadQuery:
     """A query of a run that did not end well, and what Mode says of it."""
 
     name: str
     error: str
 
 
-def bad_queries(listed: Any) -> list[Query]:
+def bad_queries(listed: Any) -> list[BadQuery]:
     """The queries of a run that failed or were cancelled, in Mode's order."""
     embedded = listed.get("_embedded") if isinstance(listed, dict) else None
     runs = embedded.get("query_runs") if isinstance(embedded, dict) else None
     found: Iterable[Any] = runs if isinstance(runs, list) else ()
     return [
-        Query(_text(each, "query_name"), _text(each, "error_message"))
+        BadQuery(_text(each, "query_name"), _text(each, "error_message"))
         for each in found
         if _text(each, "state") in _BAD
     ]

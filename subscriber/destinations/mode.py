@@ -14,7 +14,7 @@ from shared.errors import Failure, TemporaryFailure
 from subscriber import fixes, mode_runs
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
-from subscriber.mode_runs import Query, Stage, State
+from subscriber.mode_runs import BadQuery, Stage, State
 from subscriber.outbound import Outbound, Reply, UnknownOutcome
 from subscriber.progress import Done, Failed, Looks, Progress, Running
 
@@ -142,7 +142,7 @@ class Mode(Destination):
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         return f": {reasons[0]}{more}" if reasons else ""
 
-    def _told(self, query: Query) -> str:
+    def _told(self, query: BadQuery) -> str:
         name, error = (fixes.quoted(each, *self._basic) for each in (query.name, query.error))
         return ": ".join(filter(None, [f"query {name or 'without a name'}", error]))
 

@@ -28,6 +28,8 @@ _TAKEN_UP = ("decided", "nothing to do", "waiting for metadata")
 _NOT_TAKEN_UP = "event not taken up"
 _ENDED = ("delivered", "superseded", "refused for good")
 
+CONFIGURATION = Path(__file__).with_name("afterrun.yaml")
+
 
 @dataclass
 class Stage:
@@ -57,14 +59,15 @@ class Stage:
     ) -> Function:
         """Start a subscriber; with `push`, events and ticks go to it.
 
-        `configuration` is the text of its file, with the lab's words for addresses; the lab's own
+        `configuration` is the text of its file, with the lab's words for addresses; CONFIGURATION
         unless given. `environ` goes before the lab's settings.
         """
         settings = dict(environ)
-        if configuration is not None:
+        if "AFTERRUN_CONFIG" not in settings:
             folder = self.folder / f"subscriber-{len(self.subscribers)}"
             folder.mkdir()
-            settings["AFTERRUN_CONFIG"] = str(self.stands.configuration(folder, configuration))
+            text = configuration or CONFIGURATION.read_text(encoding="utf-8")
+            settings["AFTERRUN_CONFIG"] = str(self.stands.configuration(folder, text))
         function = self.stack.enter_context(
             world.subscriber(self.stands, self.pubsub_host, self.folder, settings)
         )

@@ -6,9 +6,8 @@ from lab.dbt_cloud import samples
 from lab.dbt_cloud.variations import failing
 from lab.faults import Fault
 from lab.pubsub.server import PubSub
-from lab.stand_ins import CONFIGURATION
 from tests.end_to_end.pager import triggers
-from tests.end_to_end.stage import Stage, set_up
+from tests.end_to_end.stage import CONFIGURATION, Stage, set_up
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_it_plays_the_story_in_80_columns_and_everything_is_proven(environ, tmp_
     lines = played.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     proofs = lines[lines.index("What was proven") + 1 :]
-    assert sum(line.startswith("   yes ") for line in proofs) == 9
+    assert sum(line.startswith("   yes ") for line in proofs) == 11
     assert not any(line.startswith("    NO ") for line in proofs)
     assert played.stderr == ""
 

@@ -33,7 +33,9 @@ FIRST, SECOND, THEIRS = "1" * 32, "2" * 32, "3" * 32
 class World:
     """One destination, `oncall`, whose configuration and secrets a test changes as it goes."""
 
-    def __init__(self, url: str, stand_in: StandIn, manager: SecretManager, host: str) -> None:
+    def __init__(
+        self, url: str, stand_in: StandIn, manager: SecretManager, host: str, clock: Clock
+    ) -> None:
         self.url = url
         self.stand_in = stand_in
         self.secrets = manager.secrets
@@ -41,7 +43,7 @@ class World:
         self.environ = {"KEY": FIRST}
         self.owners: dict[str, Owner] = {}
         self.ledger = MemoryLedger()
-        self.clock = Clock()
+        self.clock = clock
         self.dead_letters = FakeDeadLetters()
         self.reader = SecretReader(project=lambda: "acme", manager_host=host, environ=self.environ)
         self.destinations: dict[str, Destination] = {}
@@ -97,9 +99,10 @@ def world(manager: tuple[SecretManager, str]) -> Iterator[World]:
     served, host = manager
     # each test has secrets of its own, the server is started once
     served.secrets = Secrets(project="acme")
-    stand_in = StandIn(FIRST, SECOND, THEIRS)
+    clock = Clock()
+    stand_in = StandIn(FIRST, SECOND, THEIRS, clock=clock)
     with serve(stand_in.app) as url:
-        yield World(url, stand_in, served, host)
+        yield World(url, stand_in, served, host, clock)
 
 
 def test_an_alert_is_resolved_through_the_key_that_opened_it_after_a_new_version(
