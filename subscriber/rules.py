@@ -17,9 +17,9 @@ from pydantic import (
 from shared.event import RunEvent
 from subscriber.durations import Duration
 from subscriber.patterns import NOT, Patterns, PatternsField, is_id
-from subscriber.run import Outcome, Result
+from subscriber.run import Outcome, Result, Severity
 from subscriber.templates import checked_note, checked_title
-from subscriber.words import Severity, Words
+from subscriber.words import Words
 
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

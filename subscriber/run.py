@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 from shared.event import RunEvent
 
@@ -22,7 +22,8 @@ class Level(StrEnum):
     WARNING = "warning"
 
 
-SEVERITIES = ("info", "warning", "error", "critical")
+Severity = Literal["info", "warning", "error", "critical"]
+SEVERITIES: tuple[str, ...] = get_args(Severity)
 """How urgent a problem is, from the least to the most."""
 
 _BY_CODE = {

@@ -1,11 +1,8 @@
 """Words: what rules say of their own in what they have told: a title, a note, how severe it is."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
-Severity = Literal["critical", "error", "warning", "info"]
-SEVERITIES: tuple[str, ...] = get_args(Severity)
-"""The worst first."""
+from subscriber.run import SEVERITIES
 
 
 @dataclass(frozen=True)
@@ -20,11 +17,11 @@ class Words:
         """Those of two rules, of which `other` stands below: the first title, the first note, and
         the worst severity.
         """
-        named = {self.severity, other.severity}
+        worst = max((self.severity, other.severity), key=("", *SEVERITIES).index)
         return Words(
             title=self.title or other.title,
             note=self.note or other.note,
-            severity=next((each for each in SEVERITIES if each in named), ""),
+            severity=worst,
         )
 
 

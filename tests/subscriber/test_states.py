@@ -14,11 +14,11 @@ from shared.errors import Mistake
 from subscriber.episodes import Bad, Episode, node_subject, run_subject
 from subscriber.ledger.contract import BODY_LIMIT_BYTES
 from subscriber.rules import MINUTES_LIMIT, REMIND_LEAST, REMIND_MOST, Alert
-from subscriber.run import Level
+from subscriber.run import SEVERITIES, Level
 from subscriber.states import FIXED_LIMIT, Slot, State, environment_key, is_empty, job_key
 from subscriber.templates import NOTE_WRITTEN, TITLE_WRITTEN
 from subscriber.wanted import EPISODES_LIMIT, RUN_EPISODES
-from subscriber.words import SEVERITIES, Words
+from subscriber.words import Words
 from tests.builders import NOW, an_event
 
 DESTINATIONS = ("oncall", "people", "finance", "marketing", "platform", "management")

@@ -19,12 +19,12 @@ from subscriber.ledger.contract import Work
 from subscriber.ledger.memory import MemoryLedger
 from subscriber.outbound import Refused, UnknownOutcome
 from subscriber.rules import Override, Rule
-from subscriber.run import Answer, RunDetails, Status
+from subscriber.run import SEVERITIES, Answer, RunDetails, Status
 from subscriber.states import WORDS_LIMIT_BYTES, State
 from subscriber.superseding import as_it_goes_out
 from subscriber.templates import FIELDS
 from subscriber.wording import plain, worded
-from subscriber.words import NO_WORDS, SEVERITIES, Words
+from subscriber.words import NO_WORDS, Words
 from tests.builders import NOW, a_node, a_result, a_told, an_action
 from tests.subscriber.runs import ITEMS, ORDERS, STOCK, Runs, silenced
 from tests.subscriber.story import Story, a_rule
