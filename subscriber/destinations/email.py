@@ -13,19 +13,19 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared import log
 from shared.settings import is_loopback
-from subscriber import mail_threads, mailboxes, smtp
 from subscriber.actions import Action, Handle, Message
 from subscriber.destination import Destination, Does
-from subscriber.letters import Letter
-from subscriber.mailboxes import Mailbox
+from subscriber.mail import mailboxes, smtp, threads
+from subscriber.mail.letters import Letter
+from subscriber.mail.mailboxes import Mailbox
+from subscriber.mail.recipients import SoFar
+from subscriber.mail.smtp import Patience, Server
+from subscriber.mail.smtp_addresses import server_name, server_url
+from subscriber.mail.smtp_refusals import answered
 from subscriber.outbound import Outbound
 from subscriber.page import page
-from subscriber.recipients import SoFar
 from subscriber.saying import email as saying
 from subscriber.shortening import fitting
-from subscriber.smtp import Patience, Server
-from subscriber.smtp_addresses import server_name, server_url
-from subscriber.smtp_refusals import answered
 
 STARTTLS_PORT, TLS_PORT = 587, 465
 SIZE_LIMIT_BYTES = 100_000  # of the whole mail; Gmail hides what is beyond 102 KB
@@ -62,9 +62,9 @@ class Email(Destination):
         left = so_far.left(self.recipients)
         if left:
             so_far = self._sent(action, outbound, so_far, left)
-        place = mail_threads.place(action, self._sender.domain)
+        place = threads.place(action, self._sender.domain)
         subject = place.opened or saying.subject(page(action))
-        return mail_threads.handle(place.message_id, subject, so_far.refused(self.recipients))
+        return threads.handle(place.message_id, subject, so_far.refused(self.recipients))
 
     def shown(self, action: Action) -> str:
         letter = self.letter(action, action.occurred_at)
@@ -83,7 +83,7 @@ class Email(Destination):
 
         `is_ascii` leaves addresses that are not ASCII out of its headers.
         """
-        place = mail_threads.place(action, self._sender.domain)
+        place = threads.place(action, self._sender.domain)
         to, cc = (
             [each for each in _read(written) if not (is_ascii and each.needs_utf8)]
             for written in (self.to, self.cc)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber import mailboxes
-from subscriber.mailboxes import Mailbox
+from subscriber.mail import mailboxes
+from subscriber.mail.mailboxes import Mailbox
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import mail_message
-from subscriber import mailboxes
-from subscriber.letters import Letter
-from subscriber.mailboxes import Mailbox
+from subscriber.mail import mailboxes
+from subscriber.mail.letters import Letter
+from subscriber.mail.mailboxes import Mailbox
 from tests.builders import NOW
 
 

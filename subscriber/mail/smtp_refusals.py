@@ -8,8 +8,8 @@ https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online
 from typing import Literal
 
 from subscriber.fixes import quoted
+from subscriber.mail.smtp_line import SmtpReply
 from subscriber.outbound import Busy, Refused
-from subscriber.smtp_line import SmtpReply
 
 Step = Literal["greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "end"]
 """A command, or the `end` of the mail's text."""

@@ -2,9 +2,9 @@
 
 import pytest
 
+from subscriber.mail.smtp_line import SmtpReply
+from subscriber.mail.smtp_refusals import Step, failure
 from subscriber.outbound import Busy, Refused
-from subscriber.smtp_line import SmtpReply
-from subscriber.smtp_refusals import Step, failure
 
 HOST = "smtp.example.com"
 

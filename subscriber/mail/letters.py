@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
 
-from subscriber.mailboxes import Mailbox, encoded
+from subscriber.mail.mailboxes import Mailbox, encoded
 
 
 @dataclass(frozen=True)

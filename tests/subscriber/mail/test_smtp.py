@@ -12,10 +12,10 @@ from typing import cast
 import pytest
 
 from shared.errors import TemporaryFailure
-from subscriber import smtp
+from subscriber.mail import smtp
+from subscriber.mail.smtp import Patience, Server
+from subscriber.mail.smtp_line import NoReply, SmtpLine, SmtpReply
 from subscriber.outbound import Busy, Refused, UnknownOutcome
-from subscriber.smtp import Patience, Server
-from subscriber.smtp_line import NoReply, SmtpLine, SmtpReply
 
 PATIENCE = Patience(answer_s=0.3, mail_s=0.3)
 SHORT = b"Subject: x\r\n\r\n.\r\n.x\r\n"

@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from shared.errors import TemporaryFailure
+from subscriber.mail.smtp_line import NoReply, SmtpLine, SmtpReply
+from subscriber.mail.smtp_refusals import Step, failure
 from subscriber.outbound import CONNECT_TIMEOUT_S, Busy, Refused, UnknownOutcome
-from subscriber.smtp_line import NoReply, SmtpLine, SmtpReply
-from subscriber.smtp_refusals import Step, failure
 
 CONVERSATION_S = 28.0  # all of it; twice, where a secret is read anew, is less than a lease
 GOODBYE_S = 1.0

@@ -1,10 +1,10 @@
 import pytest
 
-from subscriber import mailboxes
 from subscriber.actions import Handle, Unfinished
+from subscriber.mail import mailboxes
+from subscriber.mail.recipients import SoFar
+from subscriber.mail.smtp_line import SmtpReply
 from subscriber.outbound import Busy, Refused
-from subscriber.recipients import SoFar
-from subscriber.smtp_line import SmtpReply
 
 ANNE, BOB, ZOE = (mailboxes.read(f"{name}@example.com") for name in ("anne", "bob", "zoë"))
 ALL = [ANNE, BOB, ZOE]

@@ -10,10 +10,10 @@ from hashlib import sha256
 from typing import Self
 
 from subscriber.actions import Handle, Unfinished
-from subscriber.mailboxes import Mailbox
+from subscriber.mail.mailboxes import Mailbox
+from subscriber.mail.smtp_line import SmtpReply
+from subscriber.mail.smtp_refusals import LATER_S
 from subscriber.outbound import Busy, Refused
-from subscriber.smtp_line import SmtpReply
-from subscriber.smtp_refusals import LATER_S
 
 _HAS_IT = "has it"
 
