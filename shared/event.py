@@ -96,6 +96,31 @@ def read(body: bytes) -> RunEvent:
     )
 
 
+def shortened(body: bytes, event: RunEvent, limit_bytes: int) -> str:
+    """`body` as text that takes at most `limit_bytes` as JSON in ASCII, where it takes more.
+
+    Then its texts are as long as `read` takes them, and it says itself which event it is.
+    """
+    text = body.decode()
+    if len(json.dumps(text)) <= limit_bytes:
+        return text
+    told = _object(body) or {}
+    data = told.get("data")
+    cut = {name: _cut(value) for name, value in data.items()} if isinstance(data, dict) else {}
+    return json.dumps({**_without_data(told), "eventId": event.id, "data": cut})[:limit_bytes]
+
+
+def _without_data(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _cut(value) for name, value in told.items() if name != "data"}
+
+
+def _cut(value: Any) -> Any:
+    """A text as long as it is read, a number as it is; anything else is not read."""
+    if isinstance(value, str):
+        return value[:TEXT_LIMIT]
+    return value if isinstance(value, int | float | None) else None
+
+
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
         told = json.loads(body.decode())

@@ -12,6 +12,7 @@ from subscriber.opened import Opening
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
 from subscriber.owners import Owner, find
 
+ATTEMPT_S = 40.0  # no request of an attempt begins later: the lease is for longer
 CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
 
 
@@ -60,8 +61,11 @@ class Attempting:
         # of an opening that went unanswered nothing is known
         opened = opening.handle if opening and opening.handle != Handle() else None
         destination = ready.destination.mentioning(self._called(action))
+        outbound = self.outbound.until(ATTEMPT_S)
         try:
-            return Sent(ready, destination.deliver(replace(action, opened=opened), self.outbound))
+            with ready.destination.keeping_secrets():
+                handle = destination.deliver(replace(action, opened=opened), outbound)
+            return Sent(ready, ready.kept(handle))
         except UnknownOutcome as unknown:
             return Sent(ready, Handle(), unknown)
 

@@ -13,6 +13,7 @@ from subscriber.digests import Line
 from subscriber.evidence import Evidence
 from subscriber.look import TOO_LATE, Look, by
 from subscriber.matching import Verdict, judged, overriding, said_by
+from subscriber.rules import HEAR_LIMIT
 from subscriber.run import Level, Outcome
 from subscriber.silences import silencing
 from subscriber.states import State, place
@@ -181,7 +182,8 @@ def _refreshes(look: Look, verdicts: Sequence[Verdict]) -> Iterator[Found]:
         else:
             hear = [other for verdict in asking for other in _hear(look, verdict)]
             timeout = max(verdict.rule.refresh.timeout for verdict in asking)
-            action = look.telling.refresh(name, tuple(dict.fromkeys(hear)), timeout)
+            heard = tuple(dict.fromkeys(hear))[:HEAR_LIMIT]
+            action = look.telling.refresh(name, heard, timeout)
             yield Found(name, f"the run {look.outcome}{rules}", action)
 
 

@@ -1,7 +1,7 @@
 """Credentials: a destination with its secrets, those of today or those that opened an episode."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr, ValidationError
 
@@ -11,6 +11,10 @@ from shared.secret_refs import Secret, SecretGone, SecretRef
 from subscriber.actions import Handle
 from subscriber.destination import Destination
 from subscriber.opened import KeptSecret, Opening
+from subscriber.outbound import Outbound
+from subscriber.progress import Progress, Running
+
+HANDLE_LIMIT = 2_000  # characters of a key, and of a url
 
 Read = Callable[[SecretRef], Secret]
 """Reads what a reference names; raises PermanentFailure or TemporaryFailure."""
@@ -23,6 +27,23 @@ class Ready:
     destination: Destination
     written: Destination = field(repr=False)
     secrets: Mapping[str, Secret] = field(repr=False)
+
+    def kept(self, handle: Handle) -> Handle:
+        """`handle` as it may be kept: bounded, and without a secret that the vendor repeated.
+
+        A key that is longer than any is left out, as if there were none.
+        """
+        key, url = (each if len(each) <= HANDLE_LIMIT else "" for each in (handle.key, handle.url))
+        hidden = self.destination.without_secrets
+        return replace(handle, key=hidden(key), url=hidden(url))
+
+    def progress(self, handle: Handle, outbound: Outbound) -> Progress:
+        """How far the refresh is, with no secret in what is said or kept of it."""
+        with self.destination.keeping_secrets():
+            found = self.destination.hiding(self.destination.progress(handle, outbound))
+        if isinstance(found, Running) and found.handle is not None:
+            return Running(self.kept(found.handle))
+        return found
 
     def opening(self, handle: Handle) -> Opening:
         """What to keep of the episode that this destination has opened."""

@@ -46,6 +46,17 @@ _FOLLOWS = frozenset({Verb.UPDATE, Verb.REMIND, Verb.CLOSE})
 
 
 @dataclass(frozen=True)
+class Busy:
+    """Until when a destination is better left alone.
+
+    One that takes no further start for now still says how far those are that it has taken.
+    """
+
+    for_actions: datetime | None = None
+    for_looks: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Deliveries:
     """`secret` reads what a reference names, or has kept it; `secret_anew` reads it in any case."""
 
@@ -80,12 +91,12 @@ class Deliveries:
                 done.result()
 
     def _lane(self, keys: Iterable[str], until: float) -> None:
-        wait_until: datetime | None = None
+        busy = Busy()
         for key in keys:
             if self.monotonic() >= until:
                 return
             try:
-                wait_until = self._one(key, wait_until) or wait_until
+                busy = self._one(key, busy)
             except (TemporaryFailure, Mistake) as failure:
                 # what is claimed becomes due again when its lease has run out
                 log.warning("the ledger does not answer", action=key, reason=str(failure))
@@ -93,24 +104,33 @@ class Deliveries:
             except Exception as error:  # noqa: BLE001 - one action shall not hold up those behind it
                 log.bug("an action could not be delivered", error, action=key)
 
-    def _one(self, key: str, wait_until: datetime | None) -> datetime | None:
-        """Deliver one action. Returns until when its destination is better left alone."""
+    def _one(self, key: str, busy: Busy) -> Busy:
+        """Deliver one action, or look once at what was started. Returns how busy it is then."""
         owner = uuid.uuid4().hex
         work = self.ledger.claim(key, owner=owner, now=self.clock(), lease=LEASE)
         if isinstance(work, Refusal):
             log.debug("action not claimed", action=key, reason=work)
-            return None
+            return busy
         claim = Claim(work, owner)
+        if work.kind is Kind.FOLLOW:
+            return self._looked(claim, busy)
         if is_endless(self.clock() - work.recorded_at, work.attempts):
             self._endings.given_up(claim, f"given up: {work.attempts} attempts came to no end")
-            return None
+            return busy
         try:
-            if work.kind is Kind.FOLLOW:
-                return self._following.look(claim, wait_until)
-            return self._claimed(claim, Action.from_body(work.body), wait_until)
+            until = self._claimed(claim, Action.from_body(work.body), busy.for_actions)
         except WrittenByNewer as failure:
             self._endings.unreadable(claim, failure)
-            return None
+            return busy
+        return replace(busy, for_actions=until or busy.for_actions)
+
+    def _looked(self, claim: Claim, busy: Busy) -> Busy:
+        try:
+            until = self._following.look(claim, busy.for_looks)
+        except WrittenByNewer as failure:
+            self._endings.unreadable(claim, failure)
+            return busy
+        return Busy(until, until) if until else busy
 
     def _claimed(
         self, claim: Claim, action: Action, wait_until: datetime | None
@@ -118,19 +138,19 @@ class Deliveries:
         if action.after and not self._is_settled(action.after):
             turn = self.clock() + timedelta(seconds=TURN_S)
             due_at = max(turn, wait_until) if wait_until else turn
-            self._endings.waits(claim, due_at, "the action before it has not settled")
+            self._endings.waits(claim, action, due_at, "the action before it has not settled")
             return None
         going_out = self._as_it_goes_out(action)
         if going_out is None:
             self._endings.superseded(claim, action)
             return None
         if wait_until is not None:
-            self._endings.waits(claim, wait_until, "its destination is busy")
+            self._endings.waits(claim, action, wait_until, "its destination is busy")
             return wait_until
         opening = self._openings.of(action) if going_out.verb in _FOLLOWS else None
         room_at = self._room_at(action.destination)
         if room_at is not None:
-            self._endings.waits(claim, room_at, "its destination takes no more for now")
+            self._endings.waits(claim, action, room_at, "its destination takes no more for now")
             return room_at
         return self._attempt(claim, going_out, opening)
 
@@ -203,7 +223,7 @@ class Deliveries:
     def _keep(self, action: Action, sent: Sent) -> None:
         """Keep what opened the episode. To lose it is better than to deliver for ever."""
         try:
-            self._openings.keep(action, sent.opening())
+            self._openings.keep(action, sent.opening(), self.clock())
         except PermanentFailure as failure:
             log.error("what opened it could not be kept", action=action.key, reason=str(failure))
 

@@ -1,7 +1,8 @@
 """A destination: a configured place to deliver to. Its kind is its file in `destinations/`."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -10,15 +11,19 @@ from typing import Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, SecretStr, field_validator
 
 from shared import secret_refs
-from shared.errors import Mistake
+from shared.errors import Failure, Mistake
 from shared.secret_refs import SecretRef
 from shared.settings import check_url
 from subscriber.actions import Action, Handle
 from subscriber.outbound import Outbound
 from subscriber.owners import Owner
-from subscriber.progress import Looks, Progress
+from subscriber.progress import Failed, Looks, Progress
+from subscriber.recorder import Recorder
+from subscriber.redaction import REDACTED
 
 T = TypeVar("T")
+
+SECRET_LEAST = 6  # characters
 
 
 class Does(StrEnum):
@@ -45,8 +50,8 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
     field `former_NAMEs` (a tuple of references), it holds what the secret NAME was before.
     """
 
-    does: ClassVar[Does]
-    repeatable: ClassVar[bool]
+    does: ClassVar[Does] = Does.ALERT
+    repeatable: ClassVar[bool] = True
     """Whether the vendor absorbs a repeat: else it costs, or people see it twice."""
     keeps: ClassVar[frozenset[str]] = frozenset()
     """Fields that stay for an episode as they were when it opened, whatever is configured since."""
@@ -79,9 +84,39 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
     def shown(self, action: Action) -> str:
         """What it would be told of `action`, for people to look at. Pure.
 
-        `self` holds references still: there is no secret in it.
+        `self` holds references still: there is no secret in it. Unless a kind says better, it is
+        the requests that `deliver` would make.
         """
-        raise NotImplementedError
+        return self._without(requested(self, action), map(str, self.secret_refs().values()))
+
+    @contextmanager
+    def keeping_secrets(self) -> Iterator[None]:
+        """No failure that is raised within shows a secret of `self`, whoever has repeated it."""
+        try:
+            yield
+        except Failure as failure:
+            failure.args = tuple(
+                self.without_secrets(each) if isinstance(each, str) else each
+                for each in failure.args
+            )
+            raise
+
+    def hiding(self, found: Progress) -> Progress:
+        """`found` without a secret that the vendor has repeated in its reason."""
+        return Failed(self.without_secrets(found.reason)) if isinstance(found, Failed) else found
+
+    def without_secrets(self, text: str) -> str:
+        """`text` in which somebody may have repeated a secret that `self` holds by now."""
+        held = (value for _, value in self if isinstance(value, SecretStr))
+        return self._without(text, (each.get_secret_value() for each in held))
+
+    @staticmethod
+    def _without(text: str, secrets: Iterable[str]) -> str:
+        for secret in secrets:
+            # what is shorter would redact half of every sentence
+            if len(secret) >= SECRET_LEAST:
+                text = text.replace(secret, REDACTED)
+        return text
 
     @classmethod
     def kind(cls) -> str:
@@ -150,6 +185,14 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
             if isinstance(each, SecretStr):
                 _told(partial(secret_refs.parse, each.get_secret_value()))
         return value
+
+
+def requested(destination: Destination, action: Action) -> str:
+    """The requests that `destination` makes to deliver `action`, none of which goes out."""
+    recorder = Recorder()
+    with suppress(Failure):  # of an answer that says nothing
+        destination.deliver(action, recorder)
+    return "".join(recorder.requests)
 
 
 def as_text(body: object) -> str:

@@ -9,6 +9,7 @@ from shared import log
 from shared.errors import Failure, TemporaryFailure
 from subscriber.actions import Action, Handle, Verb
 from subscriber.dead_letters import DeadLetters
+from subscriber.durations import said
 from subscriber.ledger.contract import Ledger, Settlement, Work
 from subscriber.outbound import encode
 from subscriber.patience import GIVE_UP_AFTER, backoff_s, is_over
@@ -86,6 +87,7 @@ class Endings:
         wait_s = max(backoff_s(work.attempts, self.jitter()), failure.retry_after_s or 0.0)
         left_alone_until = now + timedelta(seconds=wait_s)
         due_at = max(left_alone_until, now + not_before)
+        self._is_late(claim, action, f"it could not be started: {failure}")
         log.warning(
             "not delivered yet",
             **_about(claim, action),
@@ -102,8 +104,9 @@ class Endings:
         )
         return left_alone_until
 
-    def waits(self, claim: Claim, due_at: datetime, reason: str) -> None:
+    def waits(self, claim: Claim, action: Action, due_at: datetime, reason: str) -> None:
         """Due again at `due_at`; nothing was tried, and it counts as no attempt."""
+        self._is_late(claim, action, f"it could not be started: {reason}")
         tried = claim.tried
         self._postpone(claim, due_at, reason, tried, counted=False)
 
@@ -163,6 +166,17 @@ class Endings:
             log.error("not among the dead letters", action=work.key, reason=str(failure))
             result["dead_letters"] = str(failure)[:ANSWER_LIMIT]
         self._settle(claim, Outcome.REFUSED, tried, result)
+
+    def _is_late(self, claim: Claim, action: Action, reason: str) -> None:
+        """Have it told that a refresh did not begin in time; it is tried on all the same."""
+        timeout = timedelta(seconds=action.timeout_s)
+        if (
+            action.verb is Verb.REFRESH
+            and timeout
+            and self.clock() >= claim.work.recorded_at + timeout
+        ):
+            end = End(Ending.TIMED_OUT, f"{reason[:ANSWER_LIMIT]} (after {said(timeout)})")
+            RefreshEnds(self.ledger).record(action, end, self.clock())
 
     def _settle(
         self,

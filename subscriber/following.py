@@ -8,7 +8,7 @@ from typing import Any
 from shared import log
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber import credentials
-from subscriber.attempting import CREDENTIAL
+from subscriber.attempting import ATTEMPT_S, CREDENTIAL
 from subscriber.credentials import Read
 from subscriber.destination import Destination
 from subscriber.durations import said
@@ -16,11 +16,12 @@ from subscriber.endings import Claim
 from subscriber.follow import Follow, next_look
 from subscriber.ledger.contract import Ledger, Settlement
 from subscriber.outbound import Outbound, Refused
-from subscriber.patience import backoff_s
+from subscriber.patience import GIVE_UP_ATTEMPTS, backoff_s
 from subscriber.progress import Done, Failed, Looks, Progress, Running
 from subscriber.refresh_ends import RefreshEnds
 from subscriber.refreshes import End, Ending
 
+OVERDUE = timedelta(days=1)  # what cannot even be asked for that long ends all the same
 REASON_LIMIT = 500  # characters of what a vendor says
 
 
@@ -41,8 +42,12 @@ class Following:
 
         Raises WrittenByNewer for what only another version of the program can read.
         """
-        follow = Follow.of(claim.work)
-        if busy_until is not None:
+        follow, now = Follow.of(claim.work), self.clock()
+        if now >= follow.ends_by + OVERDUE and claim.work.attempts > GIVE_UP_ATTEMPTS:
+            reason = f"it is not known how it ended: {claim.work.attempts} looks came to nothing"
+            self._end(claim, follow, Ending.TIMED_OUT, reason)
+            return None
+        if busy_until is not None and now < follow.ends_by:
             self._again(claim, follow, busy_until, "its destination is busy")
             return busy_until
         configured = self.destinations.get(follow.refresh.destination)
@@ -63,15 +68,16 @@ class Following:
 
     def _progress(self, configured: Destination, follow: Follow) -> Progress:
         ready = credentials.of_today(configured, self.secret)
+        outbound = self.outbound.until(ATTEMPT_S)
         try:
-            return ready.destination.progress(follow.handle, self.outbound)
+            return ready.progress(follow.handle, outbound)
         except Refused as refused:
             if refused.status not in CREDENTIAL:
                 raise
             anew = credentials.of_today(configured, self.secret_anew)
             if anew.destination == ready.destination:
                 raise
-            return anew.destination.progress(follow.handle, self.outbound)
+            return anew.progress(follow.handle, outbound)
 
     def _learnt(self, claim: Claim, follow: Follow, progress: Progress, looks: Looks) -> None:
         match progress:

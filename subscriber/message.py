@@ -14,6 +14,7 @@ from subscriber.digests import Digest
 from subscriber.durations import said
 from subscriber.episodes import Change, Episode
 from subscriber.run import Answer, Level, Outcome, Result, node_name
+from subscriber.shortening import ERRORS_CUT, left_out
 
 # of a message as the ledger keeps it, JSON in ASCII: a decision may hold a dozen of them
 SIZE_LIMIT_BYTES = 300_000
@@ -301,7 +302,13 @@ def _listed(nodes: Sequence[str]) -> tuple[str, ...]:
 def _detailed(bare: Message, causes: Sequence[Cause], detail: _Detail) -> Message:
     shown = causes[: detail.nodes]
     nodes = tuple(_node(cause, detail) for cause in shown)
-    return replace(bare, nodes=nodes, more_nodes=len(causes) - len(shown))
+    is_cut = any(len(cause.message) > detail.text for cause in shown)
+    return replace(
+        bare,
+        nodes=nodes,
+        more_nodes=len(causes) - len(shown),
+        left_out=left_out(bare, [ERRORS_CUT]) if is_cut else "",
+    )
 
 
 def _job(event: RunEvent) -> str:

@@ -16,6 +16,7 @@ from subscriber.destination import Destination
 from subscriber.ledger.contract import KEY_LIMIT, Change, Ledger
 
 VERSION = 1
+KEPT_WHILE_OPEN = timedelta(days=365)
 KEPT_AFTER_CLOSE = timedelta(days=30)
 """As long as a close can be replayed."""
 
@@ -87,11 +88,14 @@ class Openings:
         (kept,) = self.ledger.subjects([key(action)])
         return Opening.from_body(kept.body) if kept.body else None
 
-    def keep(self, action: Action, opening: Opening) -> None:
-        """Keep what opened the episode of `action`. Safe to repeat: the last one is kept."""
+    def keep(self, action: Action, opening: Opening, now: datetime) -> None:
+        """Keep what opened the episode of `action`. Safe to repeat: the last one is kept.
+
+        For KEPT_WHILE_OPEN: an alert may be left open for ever, its opening is not.
+        """
         for _ in range(CONTENDED):
             (before,) = self.ledger.subjects([key(action)])
-            if self.ledger.decide([Change(before, opening.body())], []):
+            if self.ledger.decide([Change(before, opening.body(), now + KEPT_WHILE_OPEN)], []):
                 return
 
     def closed(self, action: Action, now: datetime) -> None:

@@ -5,6 +5,7 @@ keep URLs, headers and bodies out of errors.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from subscriber.tokens import Tokens
 
 CONNECT_TIMEOUT_S = 3.05
 READ_TIMEOUT_S = 8.0
+PUBLIC_READ_TIMEOUT_S = 15.0  # of receivers of webhooks: what their standard asks for at least
 WHOLE_ANSWER_S = 10.0  # an answer that dribbles is given up after this
 ANSWER_LIMIT_BYTES = 1_000_000
 REFUSAL_LIMIT_BYTES = 64_000  # of what a refusal says, which is cut there
@@ -107,12 +109,18 @@ class Outbound:
     read_timeout_s: float = READ_TIMEOUT_S
     whole_answer_s: float = WHOLE_ANSWER_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ends_at: float = math.inf
+    """The monotonic time from which on no further request begins."""
     tokens: Tokens = field(default_factory=Tokens, repr=False)
     """What vendors gave us in exchange for credentials; kept as long as this is."""
     hosts: PublicHosts = field(default_factory=PublicHosts, repr=False)
     """How `to_public_hosts` finds and reaches them."""
     _sessions: Mapping[bool, requests.Session] = field(default_factory=sessions.made, repr=False)
     _guarded: dict[bool, Mapping[bool, requests.Session]] = field(default_factory=dict, repr=False)
+
+    def until(self, seconds: float) -> "Outbound":
+        """The same door, which opens for no request that begins later than in so many seconds."""
+        return replace(self, ends_at=time.monotonic() + seconds)
 
     def to_public_hosts(self, *, allow_private: bool = False) -> "Outbound":
         """The same door for URLs that others choose: see `public_hosts`.
@@ -123,7 +131,7 @@ class Outbound:
         if made is None:
             hosts = replace(self.hosts, allow_private=allow_private)
             made = self._guarded[allow_private] = sessions.made(partial(PublicHostsAdapter, hosts))
-        return replace(self, _sessions=made)
+        return replace(self, read_timeout_s=PUBLIC_READ_TIMEOUT_S, _sessions=made)
 
     def post_json(
         self,
@@ -134,10 +142,12 @@ class Outbound:
         basic: tuple[str, str] | None = None,
         repeatable: bool = True,
         answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
+        to_the_letter: bool = False,
     ) -> Reply:
         """POST `body` as JSON (bytes are sent as they are). Redirects are refused.
 
         With `answer_limit_bytes=0` the status alone counts, and nothing behind it is read.
+        `to_the_letter` leaves the URL's escapes as they are: a signature in it may be of them.
         """
         return self._json(
             "POST",
@@ -147,6 +157,7 @@ class Outbound:
             auth=HTTPBasicAuth(basic[0].encode(), basic[1].encode()) if basic else NoAuth(),
             repeatable=repeatable,
             limit=answer_limit_bytes,
+            to_the_letter=to_the_letter,
         )
 
     def patch_json(
@@ -182,16 +193,6 @@ class Outbound:
             limit=ANSWER_LIMIT_BYTES,
         )
 
-    def delete(self, url: str, *, headers: Mapping[str, str] | None = None) -> Reply:
-        return self._request(
-            "DELETE",
-            url,
-            headers=headers or {},
-            auth=NoAuth(),
-            repeatable=True,
-            limit=ANSWER_LIMIT_BYTES,
-        )
-
     def get_json(
         self,
         url: str,
@@ -224,6 +225,7 @@ class Outbound:
         auth: AuthBase,
         repeatable: bool,
         limit: int,
+        to_the_letter: bool = False,
     ) -> Reply:
         sent = body if isinstance(body, bytes) else encode(body)
         return self._request(
@@ -234,11 +236,12 @@ class Outbound:
             auth=auth,
             repeatable=repeatable,
             limit=limit,
+            to_the_letter=to_the_letter,
         )
 
     def _request(
         self,
-        method: Literal["GET", "POST", "PATCH", "DELETE"],
+        method: Literal["GET", "POST", "PATCH"],
         url: str,
         *,
         headers: Mapping[str, str],
@@ -248,21 +251,16 @@ class Outbound:
         params: Mapping[str, str] | None = None,
         data: bytes | None = None,
         redirects: int = 0,
+        to_the_letter: bool = False,
     ) -> Reply:
         host = urlsplit(url).hostname or "?"
+        if time.monotonic() >= self.ends_at:
+            raise Busy(f"{host}: what went before took too long, so that this was not begun")
+        session = self._sessions[repeatable]
+        asked = requests.Request(method, url, params=params, data=data, headers=headers, auth=auth)
         with (
             self._failures(host),
-            self._sessions[repeatable].request(
-                method,
-                url,
-                params=params,
-                data=data,
-                headers=headers,
-                auth=auth,
-                timeout=(CONNECT_TIMEOUT_S, self.read_timeout_s),
-                allow_redirects=False,
-                stream=True,
-            ) as response,
+            self._sent(session, asked, to_the_letter=to_the_letter) as response,
         ):
             if not (redirects and response.is_redirect):
                 return self._judged(host, response, limit)
@@ -279,6 +277,18 @@ class Outbound:
             limit=limit,
             redirects=redirects - 1,
         )
+
+    def _sent(
+        self, session: requests.Session, asked: requests.Request, *, to_the_letter: bool
+    ) -> requests.Response:
+        prepared = session.prepare_request(asked)
+        if to_the_letter and asked.url.isascii():
+            prepared.url = asked.url
+        settings = session.merge_environment_settings(
+            prepared.url, {}, stream=True, verify=None, cert=None
+        )
+        timeout = (CONNECT_TIMEOUT_S, self.read_timeout_s)
+        return session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
 
     @contextmanager
     def _failures(self, host: str) -> Iterator[None]:

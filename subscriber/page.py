@@ -73,7 +73,7 @@ _FACTS = {
     "runs_with_the_problem": "Runs with the problem",
     "open_for": "Open for",
 }
-_HIDDEN = frozenset({"job_id", "account_id"})  # they stand in the links
+_HIDDEN = frozenset({"job_id", "account_id", "where"})  # they stand in the links
 
 
 def page(action: Action, message: Message | None = None) -> Page:
@@ -82,11 +82,20 @@ def page(action: Action, message: Message | None = None) -> Page:
     A link that is no absolute http(s) address is left out.
     """
     told = message or action.message
-    links = (("Open the run", told.link), ("Open the job", told.job_link))
+    links = (
+        ("Open the refresh", told.facts.get("where", "")),
+        ("Open the run", told.link),
+        ("Open the job", told.job_link),
+    )
+    label = label_of(action.verb, told)
+    headline = one_line(clean(told.headline)) or label
+    if headline.startswith(f"{label} after "):
+        # a reminder: what the label says is not said twice
+        headline = f"After{headline.removeprefix(f'{label} after')}"
     return Page(
         tone=_tone(action.verb, told),
-        label=label_of(action.verb, told),
-        headline=one_line(clean(told.headline)) or label_of(action.verb, told),
+        label=label,
+        headline=headline,
         note=clean(told.note),
         changes=tuple(_pairs(_changes(told))),
         items=tuple(_item(node) for node in told.nodes),

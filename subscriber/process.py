@@ -18,6 +18,7 @@ from subscriber.push import Delivered
 from subscriber.spelling import Spelling
 from subscriber.waking import Waking
 
+EVENT_LIMIT_BYTES = 800_000  # of an event as the ledger keeps it, which takes 900,000 in all
 TICK_PAGE = 50  # pieces of work taken up at a time: each may hold almost a megabyte
 TICK_S = 45.0  # nothing further is taken up after this; the next tick is a minute later
 
@@ -50,7 +51,8 @@ class Processor:
         try:
             event = events.read(delivered.data)
             key = event_key(event)
-            body = {"event": delivered.data.decode(), "message_id": delivered.id}
+            said = events.shortened(delivered.data, event, EVENT_LIMIT_BYTES)
+            body = {"event": said, "message_id": delivered.id}
             self.ledger.record(Work(key, Kind.EVENT, body, recorded_at=now, due_at=now))
         except PermanentFailure as reason:
             self._leave(delivered, reason)
@@ -90,7 +92,8 @@ class Processor:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tick") as pool:
             actions = [
                 (str(work.body["destination"]), work.key)
-                for work in due
+                # a start that is refused because one is on the way shall not come before that one
+                for work in sorted(due, key=lambda work: work.kind is not Kind.FOLLOW)
                 if work.kind in (Kind.ACTION, Kind.FOLLOW)
             ]
             delivering = pool.submit(self.deliveries.deliver, actions, until=until)

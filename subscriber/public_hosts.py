@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import connection
@@ -23,6 +23,7 @@ from urllib3.util.retry import Retry
 
 from shared.errors import PermanentFailure
 from shared.settings import is_loopback
+from subscriber import connections
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
@@ -32,7 +33,13 @@ Connect = Callable[[tuple[str, int], Any], socket.socket]
 
 # what a cloud tells each of its machines, credentials among it; the first is link-local as well
 _METADATA = frozenset(
-    map(ip_address, ("169.254.169.254", "fd20:ce::254", "fd00:ec2::254", "100.100.100.200"))
+    map(
+        ip_address,
+        (
+            *("169.254.169.254", "fd20:ce::254", "fd00:ec2::254", "fd00:ec2::23"),
+            *("100.100.100.200", "168.63.129.16", "192.0.0.192"),
+        ),
+    )
 )
 _PRIVATE = tuple(
     map(
@@ -40,6 +47,8 @@ _PRIVATE = tuple(
         ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10"),
     )
 )
+# of the network's own, in no newer list of Python's versions alike
+_SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 _NAT64 = ip_network("64:ff9b::/96")
 
 
@@ -110,7 +119,10 @@ def _what(address: Address) -> str:
         return "a multicast address"
     if any(inner in network for network in _PRIVATE):
         return "a private address"
-    return "" if inner.is_global and not inner.is_reserved else "an address that is not public"
+    is_public = inner.is_global and not inner.is_reserved
+    if not is_public or any(inner in network for network in _SPECIAL):
+        return "an address that is not public"
+    return ""
 
 
 def _inner(address: Address) -> Address:
@@ -158,11 +170,11 @@ def _pool_classes(hosts: PublicHosts) -> dict[str, type[HTTPConnectionPool]]:
         except OSError:
             raise NewConnectionError(to, "could not be reached") from None
 
-    class Plain(HTTPConnection):
+    class Plain(connections.Plain):
         def _new_conn(self) -> socket.socket:
             return opened(self)
 
-    class Encrypted(HTTPSConnection):
+    class Encrypted(connections.Encrypted):
         def _new_conn(self) -> socket.socket:
             return opened(self)
 

@@ -25,6 +25,7 @@ STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 REMIND_LEAST, REMIND_MOST = timedelta(minutes=10), timedelta(days=28)
 TIMEOUT_LEAST, TIMEOUT_MOST = timedelta(minutes=5), timedelta(hours=24)
+HEAR_LIMIT = 20  # destinations that hear of one refresh: each is written down with its end
 RUNS_LIMIT = 1_000
 NAME_LIMIT = 100  # characters of a name that is ours: of a rule, of a destination
 MINUTES_LIMIT = 7 * 24 * 60
@@ -252,7 +253,9 @@ class Refresh(BaseModel):
     model_config = STRICT
 
     on_failure: Annotated[tuple[str, ...], BeforeValidator(not_empty)] = Field(
-        (), description="names of destinations that hear of one that fails, and of its end"
+        (),
+        max_length=HEAR_LIMIT,
+        description="names of destinations that hear of one that fails, and of its end",
     )
     timeout: Duration = Field(
         timedelta(hours=6), description="it counts as failed when it takes longer"

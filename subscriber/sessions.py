@@ -19,6 +19,8 @@ from urllib3.exceptions import (
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import RequestHistory, Retry
 
+from subscriber.connections import BoundedAdapter
+
 AT_ONCE = frozenset({500, 502, 503, 504})
 """Statuses worth another try at once, unless the answer says when."""
 
@@ -82,7 +84,7 @@ def _again(*, repeatable: bool) -> Retry:
 
 def to_anywhere(retries: Retry) -> HTTPAdapter:
     """What carries requests to whatever host they are for."""
-    return HTTPAdapter(max_retries=retries, pool_maxsize=32)
+    return BoundedAdapter(retries)
 
 
 def made(

@@ -3,7 +3,7 @@
 A destination renders what it is told rung by rung, and sends the first that fits.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from subscriber.cutting import cut
 
 T = TypeVar("T")
 
+ERRORS_CUT = "the ends of long errors"
 HEADLINE_LIMIT = 300  # characters, on the last rung
 LINK_LIMIT = 2_000
 
@@ -102,18 +103,21 @@ def _shortened(message: Message, rung: _Rung) -> Message:
 def _left_out(message: Message, shorter: Message, hidden: int) -> str:
     """What `shorter` does not tell of `message`, as a sentence; empty if it tells it all."""
     if shorter == message:
-        return ""
+        return message.left_out
     kept = message.nodes[: len(shorter.nodes)]
-    errors = any(
+    errors = ERRORS_CUT in message.left_out or any(
         one.message != other.message for one, other in zip(kept, shorter.nodes, strict=True)
     )
-    parts = [
-        f"{hidden} of {len(message.nodes) + message.more_nodes} failed nodes" if hidden else "",
-        "the ends of long errors" if errors else "",
-        "the end of the text" if shorter.text != message.text else "",
-    ]
-    said = [part for part in parts if part] or ["the ends of long texts"]
-    return f"Left out here: {', '.join(said)}. {_where(message)}"
+    missing = hidden + message.more_nodes
+    nodes = f"{missing} of {len(message.nodes) + message.more_nodes} failed nodes"
+    text = "the end of the text" if shorter.text != message.text else ""
+    said = [part for part in (nodes if missing else "", ERRORS_CUT if errors else "", text) if part]
+    return left_out(message, said or ["the ends of long texts"])
+
+
+def left_out(message: Message, what: Sequence[str]) -> str:
+    """The sentence that says that `what` is not told here of `message`."""
+    return f"Left out here: {', '.join(what)}. {_where(message)}"
 
 
 def _bare(message: Message) -> Message:

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeVar
 
+from shared.errors import TemporaryFailure
+
 T = TypeVar("T")
 
+PATIENCE_S = 15.0  # how long a thread waits for another one with the same credentials
 EARLY_S = 300.0  # a token is no longer used so long before its end, or half of its life
 
 
@@ -27,8 +30,11 @@ class Rejected(Exception):
 class Tokens:
     """Safe to share between threads. One token a key, fetched by one thread at a time."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, patience_s: float = PATIENCE_S
+    ) -> None:
         self._monotonic = monotonic
+        self._patience_s = patience_s
         self._kept: dict[str, tuple[str, float]] = {}
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
@@ -56,12 +62,22 @@ class Tokens:
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
-        """No other thread of this process is in here with the same `key`."""
-        with self._lock(key):
+        """No other thread of this process is in here with the same `key`.
+
+        Raises TemporaryFailure where one does not leave within PATIENCE_S.
+        """
+        lock = self._lock(key)
+        if not lock.acquire(timeout=self._patience_s):
+            raise TemporaryFailure(
+                f"another request with these credentials takes longer than {self._patience_s:g} s"
+            )
+        try:
             yield
+        finally:
+            lock.release()
 
     def _current(self, key: str, fetch: Callable[[], Token]) -> tuple[str, bool]:
-        with self._lock(key):
+        with self.alone(key):
             value, until = self._kept.get(key, ("", 0.0))
             if value and self._monotonic() < until:
                 return value, False
@@ -72,7 +88,7 @@ class Tokens:
             return token.value, True
 
     def _forget(self, key: str, value: str) -> None:
-        with self._lock(key):
+        with self.alone(key):
             if self._kept.get(key, ("",))[0] == value:
                 del self._kept[key]
 

@@ -44,7 +44,7 @@ class Hex(Destination):
     base_url: str = "https://app.hex.tech"
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
-        with self._refusals(gone=saying.NO_PROJECT):
+        with self._refusals(saying.NO_PROJECT, "start 20 runs a minute and 60 an hour"):
             answer = outbound.post_json(
                 self._runs(self.project),
                 self.body(),
@@ -61,7 +61,7 @@ class Hex(Destination):
 
     def progress(self, handle: Handle, outbound: Outbound) -> Progress:
         project, _, run = handle.key.partition("/")
-        with self._refusals(gone=saying.NO_RUN):
+        with self._refusals(saying.NO_RUN, "ask 60 times a minute"):
             url = f"{self._runs(project)}/{quote(run, safe='')}"
             answer = outbound.get_json(url, headers=self._headers())
         status = answer.text("status")
@@ -89,13 +89,13 @@ class Hex(Destination):
         return {"Authorization": f"Bearer {self.token.get_secret_value()}"}
 
     @contextmanager
-    def _refusals(self, gone: str) -> Iterator[None]:
+    def _refusals(self, gone: str, limit: str) -> Iterator[None]:
         try:
             yield
         except UnknownOutcome:
             raise
         except Busy as failure:
-            raise saying.busy(failure) from None
+            raise saying.busy(failure, limit) from None
         except Refused as refusal:
             raise saying.refused(refusal, self.inputs, gone) from None
 

@@ -44,11 +44,12 @@ class Looker(Destination):
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         secret = self.client_secret.get_secret_value()
         try:
-            return outbound.tokens.use(
-                named(self.base_url, self.client_id, secret),
-                lambda: self._token(outbound, secret),
-                lambda token: self._refreshed(outbound, token),
-            )
+            with self.keeping_secrets():
+                return outbound.tokens.use(
+                    named(self.base_url, self.client_id, secret),
+                    lambda: self._token(outbound, secret),
+                    lambda token: self._refreshed(outbound, token),
+                )
         except Busy as busy:
             raise saying.too_often(self._host, busy) from None
 

@@ -18,7 +18,7 @@ from subscriber.destination import Destination, Does, as_text
 from subscriber.outbound import Outbound, Refused, encode
 from subscriber.owners import Owner
 from subscriber.saying import pagerduty as saying
-from subscriber.saying.pagerduty_refusals import NO_CHANGES, explained
+from subscriber.saying.pagerduty_refusals import NO_CHANGES, explained, not_taken
 from subscriber.shortening import fitting
 
 KEY_LIMIT = 255  # characters
@@ -76,9 +76,11 @@ class PagerDuty(Destination):
         self, path: str, event: dict[str, Any], outbound: Outbound, *, repeatable: bool = True
     ) -> Handle:
         try:
-            outbound.post_json(self.base_url + path, encode(event), repeatable=repeatable)
+            reply = outbound.post_json(self.base_url + path, encode(event), repeatable=repeatable)
         except Refused as refused:
             raise explained(refused) from None
+        if reply.status != 202:
+            raise not_taken(reply)
         return Handle(key=event.get("dedup_key", ""))
 
     def _is_change(self, action: Action) -> bool:

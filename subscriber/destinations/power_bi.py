@@ -91,13 +91,12 @@ class PowerBi(Destination):
         url = self._refreshes(begun.workspace, begun.dataset)
         if begun.how == "enhanced" and begun.id:
             one = f"{url}/{begun.id}"
-            return saying.of_details(
-                self._asked(
-                    outbound,
-                    lambda headers: outbound.get_json(one, headers=headers),
-                    gone=saying.NO_REFRESH,
-                )
+            told = self._asked(
+                outbound,
+                lambda headers: outbound.get_json(one, headers=headers),
+                gone=saying.NO_REFRESH,
             )
+            return self.hiding(saying.of_details(told))
         newest = {"$top": str(IN_HISTORY)}
         reply = self._asked(
             outbound,
@@ -105,7 +104,7 @@ class PowerBi(Destination):
             gone=saying.NO_DATASET,
         )
         entry = begun.ours(saying.entries(reply))
-        return saying.of_history(entry) if entry is not None else Running()
+        return self.hiding(saying.of_history(entry)) if entry is not None else Running()
 
     def shown(self, action: Action) -> str:
         return as_text(self.body())

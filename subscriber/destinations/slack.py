@@ -202,7 +202,11 @@ class _Saying:
     ) -> Reply:
         try:
             reply = self.outbound.post_json(
-                url, body, headers={**JSON, **(headers or {})}, repeatable=repeatable
+                url,
+                body,
+                headers={**JSON, **(headers or {})},
+                repeatable=repeatable,
+                to_the_letter=True,
             )
         except (Refused, Busy) as failure:
             raise refusals.translated(failure) from None

@@ -67,7 +67,7 @@ class Tableau(Destination):
                 )
             return saying.ended(session.get(f"jobs/{quote(job_id, safe='')}"))
 
-        return self._signed_in(outbound, "the job of the refresh", look)
+        return self.hiding(self._signed_in(outbound, "the job of the refresh", look))
 
     def shown(self, action: Action) -> str:
         noun, wanted = self._subject
@@ -111,7 +111,8 @@ class Tableau(Destination):
         return saying.found(self._place, noun, wanted, listed)
 
     def _signed_in(self, outbound: Outbound, what: str, act: Callable[[Session], T]) -> T:
-        return signed_in(outbound, self._place, self.token.get_secret_value(), what, act)
+        with self.keeping_secrets():
+            return signed_in(outbound, self._place, self.token.get_secret_value(), what, act)
 
     @field_validator("site", "token_name", "workbook", "datasource", "flow")
     @classmethod

@@ -82,7 +82,10 @@ class Teams(Destination):
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         try:
             outbound.post_json(
-                self.address(), encode(self.told(action)), repeatable=self.repeatable
+                self.address(),
+                encode(self.told(action)),
+                repeatable=self.repeatable,
+                to_the_letter=True,
             )
         except Refused as refused:
             raise _explained(refused) from None

@@ -66,6 +66,7 @@ class Webhook(Destination):
                 headers={"Content-Type": _MEDIA[self.format], **headers},
                 repeatable=self.repeatable,
                 answer_limit_bytes=0,
+                to_the_letter=True,
             )
         except Refused as refused:
             raise _explained(refused) from None

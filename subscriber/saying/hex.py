@@ -49,11 +49,14 @@ def refused(refusal: Refused, inputs: Collection[str], gone: str) -> Refused:
     return Refused(said, status, refusal.reply)
 
 
-def busy(failure: Busy) -> Busy:
-    """`failure` with what it means here; the pause that Hex asks for stays. Pure."""
+def busy(failure: Busy, limit: str) -> Busy:
+    """`failure` with what it means here, where `limit` is broken by too many requests. Pure.
+
+    The pause that Hex asks for stays.
+    """
     said, wait_s = str(failure), failure.retry_after_s
     if failure.status == 429:
-        said = "Hex takes no more for now (429): a user may start 20 runs a minute and 60 an hour"
+        said = f"Hex takes no more for now (429): a user may {limit}"
         wait_s = wait_s if failure.reply.headers.get("Retry-After") else WINDOW_S
     elif failure.status == 503:
         said = "Hex has no kernel free (503): at most 25 run at once in a workspace"

@@ -67,9 +67,10 @@ def severity(message: Message, by_default: str) -> str:
 
 
 def links(action: Action, message: Message) -> list[dict[str, str]]:
-    """The run and the job, as far as their addresses are known; the run first."""
+    """A refresh, the run and the job, as far as their addresses are known, in this order."""
     # of a whole page, each text would be looked at once more, which takes time where it is large
-    linking = Message(headline="", source="", link=message.link, job_link=message.job_link)
+    where = {"where": message.facts["where"]} if "where" in message.facts else {}
+    linking = Message("", "", link=message.link, job_link=message.job_link, facts=where)
     return [{"href": link.url, "text": link.title} for link in page(action, linking).links]
 
 

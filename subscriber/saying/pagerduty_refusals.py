@@ -8,7 +8,7 @@ Source: https://developer.pagerduty.com/docs/send-alert-event
 
 import re
 
-from subscriber.outbound import Refused
+from subscriber.outbound import Refused, Reply
 
 REGIONS = (
     "`base_url` is your region's: https://events.pagerduty.com, in the EU "
@@ -43,6 +43,11 @@ def explained(refused: Refused) -> Refused:
     if 300 <= refused.status < 400:
         return refused
     return Refused(f"{refused}: {_why(refused)}", refused.status, refused.reply)
+
+
+def not_taken(reply: Reply) -> Refused:
+    """What a good answer that is none of PagerDuty's means: that is always 202."""
+    return Refused(f"what answered {reply.status} is not PagerDuty: {_ELSEWHERE}", reply.status)
 
 
 def _why(refused: Refused) -> str:

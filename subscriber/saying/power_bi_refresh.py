@@ -40,12 +40,15 @@ class Started:
         return f"{self.how}/{self.workspace}/{self.dataset}/{self.since.isoformat()}/{self.id}"
 
     def ours(self, history: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-        """The entry of `history`, the newest first, that is of this refresh, if there is one."""
+        """The entry of `history`, the newest first, that is of this refresh, if there is one.
+
+        Where none has its id, the first that began since: one refresh runs at a time.
+        """
         entries = list(history)
         for entry in entries:
             if self.id and str(entry.get("requestId")).lower() == self.id.lower():
                 return entry
-        return next((entry for entry in entries if self._may_be(entry)), None)
+        return next((entry for entry in reversed(entries) if self._may_be(entry)), None)
 
     def _may_be(self, entry: Mapping[str, Any]) -> bool:
         began_at = _time(entry.get("startTime"))

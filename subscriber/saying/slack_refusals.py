@@ -128,6 +128,9 @@ _FIXES: Mapping[str, str] = {
 }
 
 
+_ADDRESS = "check the webhook's URL and `base_url`"
+
+
 def word(reply: Reply) -> str:
     """Slack's word for what is wrong; empty where the answer holds none, or anything else."""
     said = reply.text("error") or reply.body.strip()
@@ -143,6 +146,8 @@ def is_yes(reply: Reply) -> bool:
 def translated(failure: Refused | Busy) -> Failure:
     """`failure` as a sentence that says what is wrong and what mends it, where that is known."""
     said = word(failure.reply)
+    if not said and isinstance(failure, Refused):
+        return Refused(f"{failure}, which is not Slack: {_ADDRESS}", failure.status, failure.reply)
     if not said:
         return failure
     if isinstance(failure, Busy):
@@ -160,9 +165,7 @@ def refusal(reply: Reply, retry_after_s: float | None = None) -> Failure:
     """What to raise because of an answer that is no yes."""
     said = word(reply)
     if not said:
-        return PermanentFailure(
-            f"what answered {reply.status} is not Slack: check `base_url` and the address"
-        )
+        return PermanentFailure(f"what answered {reply.status} is not Slack: {_ADDRESS}")
     if said in LATER:
         message = f"Slack does not take it now ({said})"
         return Busy(message, status=reply.status, retry_after_s=retry_after_s, reply=reply)

@@ -44,7 +44,13 @@ class Place:
 def sign_in_refused(place: Place, refused: Refused) -> Refused:
     """Why nobody was let in, and what mends it."""
     version = f"version {place.api_version} of Tableau's API"
-    why = {
+    if _code(refused.reply) == "404000":
+        why = (
+            f"knows no site {place.site or 'without a name'}: copy `site` from Tableau's address in"
+            " the browser, after /site/"
+        )
+        return Refused(f"{place.host} {why}", refused.status, refused.reply)
+    known = {
         400: f"did not understand the sign-in: does it speak {version} (`api_version`)?",
         401: (
             f"does not let the token {place.token_name} in: it has lapsed after 15 days without use"
@@ -57,8 +63,9 @@ def sign_in_refused(place: Place, refused: Refused) -> Refused:
             " is to allow its owner to use personal access tokens"
         ),
         404: f"does not know {version}: check `base_url` and `api_version`",
-    }.get(refused.status)
-    return Refused(f"{place.host} {why}", refused.status, refused.reply) if why else refused
+    }
+    found = known.get(refused.status)
+    return Refused(f"{place.host} {found}", refused.status, refused.reply) if found else refused
 
 
 def refused(place: Place, what: str, refused: Refused) -> Failure:
@@ -187,15 +194,27 @@ def _code(reply: Reply) -> str:
 def _subject(job: Mapping[str, Any]) -> tuple[str, str]:
     """What the job was to refresh, and what Tableau notes of it."""
     details = _object(job, "extractRefreshJob") or _object(job, "runFlowJobType")
-    notes = details.get("notes")
-    lines = notes if isinstance(notes, list) else [notes]
-    said = _line(" ".join(each for each in lines if isinstance(each, str)), NOTES_LIMIT)
+    said = _line(" ".join(dict.fromkeys(_notes(job))), NOTES_LIMIT)
     told = f": {said}" if said else ""
     for noun in ("workbook", "datasource", "flow"):
         name = _object(details, noun).get("name")
         if isinstance(name, str):
             return f"the {noun} {_line(name, NAME_LIMIT)}", told
     return "what was asked for", told
+
+
+def _notes(found: object, *, within: bool = False) -> Iterator[str]:
+    """What stands under `notes` and `statusNotes`, however it is nested there."""
+    if isinstance(found, str) and within:
+        yield found
+    elif isinstance(found, list):
+        for each in found:
+            yield from _notes(each, within=within)
+    elif isinstance(found, dict):
+        for name, each in found.items():
+            # a status note has a type and a value beside its text
+            is_text = within and name not in ("type", "value")
+            yield from _notes(each, within=is_text or name in ("notes", "statusNotes"))
 
 
 def _where(listed: Mapping[str, Any]) -> str:

@@ -61,15 +61,15 @@ def test_an_unknown_version_is_refused_and_not_misread(version: Any) -> None:
 
 def test_the_last_opening_of_an_episode_counts_for_all_its_actions() -> None:
     openings = Openings(MemoryLedger())
-    openings.keep(an_action(Verb.OPEN), an_opening(Handle("first")))
-    openings.keep(an_action(Verb.OPEN), an_opening(Handle("second")))
+    openings.keep(an_action(Verb.OPEN), an_opening(Handle("first")), NOW)
+    openings.keep(an_action(Verb.OPEN), an_opening(Handle("second")), NOW)
 
     assert openings.of(an_action(Verb.CLOSE)) == an_opening(Handle("second"))
 
 
 def test_another_destination_and_another_episode_have_openings_of_their_own() -> None:
     openings = Openings(MemoryLedger())
-    openings.keep(an_action(), an_opening())
+    openings.keep(an_action(), an_opening(), NOW)
 
     assert openings.of(an_action(destination="data")) is None
     assert openings.of(an_action(episode_key="afterrun/1/job/7/200")) is None
@@ -77,7 +77,7 @@ def test_another_destination_and_another_episode_have_openings_of_their_own() ->
 
 def test_a_close_can_be_replayed_with_what_was_kept() -> None:
     openings = Openings(MemoryLedger())
-    openings.keep(an_action(), an_opening())
+    openings.keep(an_action(), an_opening(), NOW)
 
     openings.closed(an_action(Verb.CLOSE), NOW)
 

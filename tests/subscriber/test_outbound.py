@@ -8,12 +8,14 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -26,6 +28,7 @@ from lab.faults import Fault, Faults, WithFaults
 from lab.serve import serve
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber.outbound import (
+    PUBLIC_READ_TIMEOUT_S,
     RETRY_AFTER_LIMIT_S,
     Busy,
     Outbound,
@@ -548,7 +551,8 @@ def test_the_way_to_public_hosts_is_otherwise_the_same(peer: Peer) -> None:
 
     guarded = outbound.to_public_hosts()
     assert raised.value.retry_after_s == 77
-    assert (guarded.clock, guarded.read_timeout_s) == (outbound.clock, 1)
+    assert guarded.clock is outbound.clock
+    assert guarded.read_timeout_s == PUBLIC_READ_TIMEOUT_S
     assert guarded.tokens is outbound.tokens
 
 
@@ -736,3 +740,76 @@ def test_threads_may_share_it(peer: Peer) -> None:
         thread.join(10)
 
     assert answers == [{"ok": True}] * 8
+
+
+# an answer that never quite begins
+
+
+@contextmanager
+def dribbling(piece: bytes) -> Iterator[str]:
+    """A server that answers with `piece` again and again, before anybody is tired of waiting."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 " if piece != CONTINUE else b"")
+                while not over.wait(0.05):
+                    try:
+                        connection.sendall(piece)
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        over.set()
+        thread.join(10)
+
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize("piece", [b"2", CONTINUE], ids=["a byte", "continue"])
+def test_an_answer_whose_head_dribbles_is_not_waited_for_for_ever(piece: bytes) -> None:
+    with dribbling(piece) as url, pytest.raises(UnknownOutcome, match="did not answer"):
+        Outbound(read_timeout_s=0.3).post_json(url, {}, repeatable=False)
+
+
+def test_a_body_that_comes_slowly_is_read_though_its_head_took_its_time(peer: Peer) -> None:
+    peer.answer = lambda: Response(json.dumps({"text": "x" * 300_000}))
+
+    for _ in range(3):  # the connection is kept, and its time-outs are as before
+        assert len(Outbound(read_timeout_s=5).post_json(peer.url, {}).text("text")) == 300_000
+
+
+def test_a_door_that_closes_lets_no_further_request_begin(peer: Peer) -> None:
+    outbound = Outbound()
+
+    with pytest.raises(Busy, match="was not begun"):
+        outbound.until(0).post_json(peer.url, {})
+    outbound.until(60).post_json(peer.url, {})
+
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["a%2fb/%7Euser?x=%7e&sp=%2Ftriggers%2Fmanual&sig=aB-_c%2Bd%7Ee%2Df", "a?b=&b=&c"]
+)
+def test_a_url_that_was_signed_goes_out_to_the_letter(path: str) -> None:
+    sent = []
+
+    class Session(requests.Session):
+        def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+            sent.append(request.url)
+            raise requests.ConnectTimeout
+
+    sessions = {True: Session(), False: Session()}
+    outbound = replace(Outbound(), _sessions=sessions)
+
+    with pytest.raises(Busy):
+        outbound.post_json(f"https://x.example:443/{path}", {}, to_the_letter=True)
+
+    assert sent == [f"https://x.example:443/{path}"]

@@ -63,7 +63,7 @@ def test_it_says_how_many_nodes_and_that_ends_of_errors_are_missing() -> None:
     form = fitting(HUGE, lambda message: message, lambda message: len(message.nodes) == 10)
 
     assert form.left_out == (
-        "Left out here: 89 of 1099 failed nodes, the ends of long errors, the end of the text. "
+        "Left out here: 1089 of 1099 failed nodes, the ends of long errors, the end of the text. "
         "The run in dbt Cloud has it all."
     )
 

@@ -68,7 +68,7 @@ def test_ours_is_the_one_of_our_request() -> None:
     assert a_start(RequestId=ID).ours(history) == history[1]
 
 
-def test_ours_is_else_the_newest_that_began_after_it_was_asked_for() -> None:
+def test_ours_is_else_the_first_that_began_after_it_was_asked_for() -> None:
     history = [
         an_entry(90, refreshType="Scheduled"),
         an_entry(80, refreshType="ViaEnhancedApi"),
@@ -78,7 +78,7 @@ def test_ours_is_else_the_newest_that_began_after_it_was_asked_for() -> None:
     ]
 
     for begun in (a_start(), a_start(RequestId=ID)):
-        assert begun.ours(history) == history[2]
+        assert begun.ours(history) == history[3]
     assert a_start("enhanced").ours(history) == history[1]
 
 

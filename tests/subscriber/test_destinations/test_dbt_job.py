@@ -84,9 +84,10 @@ def side() -> Iterator[Side]:
 class Actions(World):
     """A world in which each delivery is of another action: what was begun is not begun again."""
 
-    def deliver(self) -> Handle:
-        key = f"{self.action.key}/{next(NUMBERS)}"
-        return self.destination.deliver(replace(self.action, key=key), Outbound(read_timeout_s=2))
+    def deliver(self, action: Action | None = None) -> Handle:
+        about = self.action if action is None else replace(self.action, message=action.message)
+        another = replace(about, key=f"{about.key}/{next(NUMBERS)}")
+        return self.destination.deliver(another, Outbound(read_timeout_s=2))
 
 
 NUMBERS = itertools.count()

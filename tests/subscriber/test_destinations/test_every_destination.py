@@ -7,6 +7,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +19,12 @@ from pydantic import SecretStr, ValidationError
 from lab.faults import Fault, Faults
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber import configuration, destinations
+from subscriber.actions import Handle
 from subscriber.budgets import EXACT
 from subscriber.configuration import Configuration
 from subscriber.destination import Destination, Does
-from subscriber.outbound import UnknownOutcome
+from subscriber.outbound import Outbound, UnknownOutcome
+from subscriber.progress import Done, Failed, Running
 from subscriber.yaml_lines import parse
 from tests.subscriber.test_destinations import golden
 from tests.subscriber.test_destinations.golden import CASES, a_case
@@ -32,7 +35,6 @@ PAGES = Path(__file__).parents[3] / "docs" / "destinations"
 LITERAL = "0123456789abcdef0123456789abcdef"
 
 OVER_HTTP = [name for name in KINDS if destinations.kind(name).over_http]
-REFRESHING = [name for name in KINDS if destinations.kind(name).looks]
 
 of_every_kind = pytest.mark.parametrize("kind", KINDS)
 of_every_kind_over_http = pytest.mark.parametrize("kind", OVER_HTTP)
@@ -301,6 +303,67 @@ def test_no_failure_and_no_log_line_shows_a_secret(
 
     assert secrets
     assert [secret for secret in secrets if secret in said + caplog.text] == []
+
+
+def test_whatever_it_is_told_the_vendor_takes_it(world: World) -> None:
+    for case in golden.cases(world.destination.kind()):
+        world.deliver(a_case(world.destination.kind(), case))
+
+
+@pytest.fixture
+def started(world: World, faults: Faults) -> tuple[World, Handle]:
+    """A refresh that was started, with its handle as the ledger keeps it."""
+    if world.destination.looks is None:
+        pytest.skip("there is nothing to follow")
+    handle = world.deliver()
+    return world, Handle(**json.loads(json.dumps(asdict(handle))))
+
+
+def test_how_far_it_is_is_known_from_what_the_ledger_kept(started: tuple[World, Handle]) -> None:
+    world, handle = started
+
+    found = world.destination.progress(handle, Outbound(read_timeout_s=2))
+
+    assert isinstance(found, Running | Done | Failed)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_vendor_that_cannot_say_now_how_far_it_is_is_asked_later(
+    started: tuple[World, Handle], faults: Faults, status: int
+) -> None:
+    world, handle = started
+    faults.always(Fault("answer", status=status, headers={"Retry-After": "77"}))
+
+    with pytest.raises(TemporaryFailure) as raised:
+        world.destination.progress(handle, Outbound(read_timeout_s=2))
+
+    assert raised.value.retry_after_s == 77
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refresh_that_may_not_be_asked_for_is_a_refusal(
+    started: tuple[World, Handle], faults: Faults, status: int
+) -> None:
+    world, handle = started
+    faults.always(Fault("answer", status=status))
+
+    with pytest.raises(PermanentFailure):
+        world.destination.progress(handle, Outbound(read_timeout_s=2))
+
+
+@pytest.mark.parametrize("body", [{}, [], {"status": "no such state"}, {"job": {}}, {"state": 7}])
+def test_an_answer_that_says_nothing_known_is_no_good_end(
+    started: tuple[World, Handle], faults: Faults, body: object
+) -> None:
+    world, handle = started
+    faults.always(Fault("answer", status=200, body=body))
+
+    try:
+        found: object = world.destination.progress(handle, Outbound(read_timeout_s=2))
+    except Failure as failure:
+        found = failure
+
+    assert not isinstance(found, Done)
 
 
 @of_every_kind

@@ -1,7 +1,8 @@
 """Power BI: refreshing a dataset, as the lab's stand-in takes it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from lab.power_bi import PowerBi as StandIn
 from lab.power_bi_refresh import Dataset, Ending
 from lab.serve import serve
 from shared.errors import PermanentFailure, TemporaryFailure
-from subscriber.actions import Handle, Verb
+from subscriber.actions import Action, Handle, Verb
 from subscriber.destinations.power_bi import PowerBi
 from subscriber.outbound import Busy, Outbound, Refused, UnknownOutcome
 from subscriber.progress import Done, Failed, Progress, Running
@@ -58,21 +59,28 @@ def a_stand_in(clock: Clock) -> StandIn:
     )
 
 
+@dataclass(frozen=True)
+class Ended(World):
+    """A world in which each refresh has ended before the next is asked for."""
+
+    finish: Callable[[], object] = lambda: None
+
+    def deliver(self, action: Action | None = None) -> Handle:
+        self.finish()
+        return super().deliver(action)
+
+
 @contextmanager
 def a_world() -> Iterator[World]:
     stand_in = a_stand_in(Clock())
 
-    def carried_out() -> int:
-        # the common suite does not wait for one refresh to end before it asks for the next
-        stand_in.finish()
-        return len(stand_in.refreshes)
-
     with serve(stand_in.app) as url:
-        yield World(
+        yield Ended(
             destination=a_power_bi(base_url=url, login_url=url, dataset=PREMIUM.id),
             action=an_action(Verb.REFRESH),
             faults=stand_in.faults,
-            carried_out=carried_out,
+            carried_out=lambda: len(stand_in.refreshes),
+            finish=stand_in.finish,
             noes=({}, {"value": []}, "<html>"),
             path="/refreshes",
         )

@@ -18,7 +18,7 @@ from lab.tableau_content import Content
 from lab.tableau_job import FinishCode
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from shared.secret_refs import SecretRef
-from subscriber.actions import Handle, Verb
+from subscriber.actions import Action, Handle, Verb
 from subscriber.destinations.tableau import Tableau
 from subscriber.outbound import Busy, Outbound, Refused, UnknownOutcome
 from subscriber.progress import Done, Failed, Progress, Running
@@ -75,9 +75,9 @@ class Ended(World):
 
     end_jobs: Callable[[], None] = lambda: None
 
-    def deliver(self) -> Handle:
+    def deliver(self, action: Action | None = None) -> Handle:
         self.end_jobs()
-        return super().deliver()
+        return super().deliver(action)
 
 
 @contextmanager

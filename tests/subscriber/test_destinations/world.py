@@ -30,5 +30,5 @@ class World:
     path: str = ""
     """Part of the path of the request that carries it out, where others go before it."""
 
-    def deliver(self) -> Handle:
-        return self.destination.deliver(self.action, Outbound(read_timeout_s=2))
+    def deliver(self, action: Action | None = None) -> Handle:
+        return self.destination.deliver(action or self.action, Outbound(read_timeout_s=2))
