@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.actions import Action, Handle
@@ -396,3 +397,114 @@ def test_an_open_that_was_refused_for_good_does_not_keep_the_next_failure_silent
         refreshing.ticks(FIRST_S, 5)
 
     assert refreshing.story.alerts.verbs() == ["open afterrun/1/refresh/report/101"]
+
+
+# what would hold up following, or have it go on for ever
+
+
+def test_a_start_that_is_refused_for_now_does_not_hold_up_the_looks_at_what_was_started() -> None:
+    refreshing = Refreshing(rule=a_refresh("oncall", timeout="30m"))
+    refreshing.runs.succeeds(100, jobId="8")
+    on_the_way = TemporaryFailure("a refresh is on the way already", retry_after_s=60)
+    refreshing.story.reports.failures = [on_the_way] * 999
+    refreshing.runs.succeeds(101, jobId="12")
+
+    refreshing.ticks(*[MOST_S] * 20)
+    assert len(refreshing.report.asked) == 20
+
+    refreshing.ticks(*[MOST_S] * 12)
+    assert refreshing.followed[0].result["outcome"] == "timed out"
+    assert refreshing.story.alerts.verbs()[0] == "open afterrun/1/refresh/report/100"
+
+
+def test_one_that_could_not_be_started_in_time_is_told_once_and_tried_on_until_it_is_good() -> None:
+    refreshing = Refreshing(Done(), rule=a_refresh("oncall", timeout="30m"))
+    used_up = TemporaryFailure("today's refreshes are used up", retry_after_s=600)
+    refreshing.story.reports.failures = [used_up] * 6
+
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(*[600] * 5)
+    (told,) = (action.message for action in refreshing.story.alerts.actions)
+    assert told.headline == (
+        "The refresh of report failed: it could not be started: today's refreshes are used up "
+        "(after 30 min)"
+    )
+    refreshing.ticks(600, FIRST_S, 5)
+
+    assert refreshing.story.alerts.verbs()[1:] == ["close afterrun/1/refresh/report/100"]
+
+
+@pytest.mark.parametrize("size", [2_001, 120_000, 950_000])
+def test_a_vendor_that_answers_with_a_long_address_has_its_refresh_followed(size: int) -> None:
+    class Long(Followed):
+        def deliver(self, action: Action, outbound: Outbound) -> Handle:
+            return replace(super().deliver(action, outbound), url="https://x/" + "a" * size)
+
+    refreshing = Refreshing()
+    report = Long(received=refreshing.story.reports, says=[Running(), Done()])
+    destinations: Any = refreshing.story.configuration.destinations
+    destinations["report"] = report
+
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(FIRST_S, 15)
+
+    assert len(refreshing.story.reports.actions) == 1
+    assert refreshing.followed[0].result["outcome"] == "done"
+
+
+def test_one_that_nobody_could_ask_for_in_a_day_and_more_is_told() -> None:
+    never = [TemporaryFailure("reports.example answered 503") for _ in range(30)]
+    refreshing = Refreshing(*never, rule=a_refresh("oncall"))
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(*[600] * 30)
+
+    refreshing.ticks(26 * 3_600)
+
+    assert refreshing.followed[0].result["outcome"] == "timed out"
+    assert refreshing.story.alerts.verbs() == ["open afterrun/1/refresh/report/100"]
+
+
+class Guarded(Followed):
+    """Reports behind a token, which their vendor likes to repeat."""
+
+    token: SecretStr = SecretStr("env:A_TOKEN_OF_OURS")
+
+    def deliver(self, action: Action, outbound: Outbound) -> Handle:
+        super().deliver(action, outbound)
+        said = self.token.get_secret_value()
+        return Handle("refresh 1", f"https://reports.example/?by={said}")
+
+    def progress(self, handle: Handle, outbound: Outbound) -> Progress:
+        super().progress(handle, outbound)
+        return Failed(f"{self.token.get_secret_value()} may not")
+
+
+def test_a_secret_that_the_vendor_repeats_is_neither_kept_nor_told(tmp_path: Path) -> None:
+    refreshing = Refreshing().on(SqliteLedger(tmp_path / "ledger.db"))
+    destinations: Any = refreshing.story.configuration.destinations
+    destinations["report"] = Guarded(received=refreshing.story.reports)
+
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(FIRST_S, 5)
+
+    (told,) = (action.message for action in refreshing.story.people.actions)
+    assert told.headline == "The refresh of report failed: [redacted] may not"
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert kept.count(b"https://reports.example/?by=[redacted]") > 0
+    # the reference stands in what is kept of openings; the secret here is its very text
+    assert b"by=env:A_TOKEN" not in kept
+
+
+def test_a_kind_that_does_not_know_how_far_its_refreshes_are_ends_in_an_alert() -> None:
+    class Unfinished(Followed):
+        def progress(self, handle: Handle, outbound: Outbound) -> Progress:
+            raise NotImplementedError
+
+    refreshing = Refreshing(rule=a_refresh("oncall", timeout="30m"))
+    destinations: Any = refreshing.story.configuration.destinations
+    destinations["report"] = Unfinished(received=refreshing.story.reports)
+
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(*[3_600] * 30)
+
+    assert refreshing.story.alerts.verbs() == ["open afterrun/1/refresh/report/100"]

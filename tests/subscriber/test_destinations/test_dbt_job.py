@@ -85,7 +85,10 @@ class Actions(World):
     """A world in which each delivery is of another action: what was begun is not begun again."""
 
     def deliver(self, action: Action | None = None) -> Handle:
-        about = self.action if action is None else replace(self.action, message=action.message)
+        told = (action or self.action).message
+        # of a run that the stand-in knows, whatever is told of it
+        facts = told.facts | self.action.message.facts
+        about = replace(self.action, message=replace(told, facts=facts))
         another = replace(about, key=f"{about.key}/{next(NUMBERS)}")
         return self.destination.deliver(another, Outbound(read_timeout_s=2))
 
