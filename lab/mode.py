@@ -84,6 +84,12 @@ class Mode:
         """The same of datasets."""
         return [run for run in self._runs.values() if run.kind == "datasets"]
 
+    def end_runs(self) -> None:
+        """End what is on the way, as if somebody had asked often enough."""
+        for run in (*self.runs, *self.dataset_runs):
+            if not run.is_over:
+                self._keep(run.ended(datetime.now(UTC)), 200)
+
     async def start_report(self, request: Request) -> JSONResponse:
         report = self._authorised(request, "reports")
         self._may_run()

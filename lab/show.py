@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from lab.timeline import Moment
@@ -43,28 +43,41 @@ class Shown:
         self._began = self._began or moment.at
         seconds = (moment.at - self._began).total_seconds()
         colour = _COLOURS.get(moment.side, "white")
-        self._console.print(
-            _row(f"{seconds:.2f}", Text(moment.side, style=colour), Text(moment.what))
-        )
+        head = Text.assemble((f"{seconds:{_TIME}.2f} ", "dim"), (f"{moment.side:{_SIDE}} ", colour))
+        self._print(head, moment.what)
 
     def act(self, title: str) -> None:
         """A heading between the moments."""
         self._console.print()
-        self._console.print(Text(title, style="bold"))
+        self._print(Text(), title, style="bold")
 
     def proof(self, what: str, *, holds: bool) -> None:
-        mark = Text("yes", style="green") if holds else Text("NO", style="bold red")
-        row = Table.grid(padding=(0, 1))
-        row.add_column(width=_TIME, justify="right")
-        row.add_column(overflow="fold")
-        row.add_row(mark, what)
-        self._console.print(row)
+        mark = ("yes", "green") if holds else ("NO", "bold red")
+        self._print(Text.assemble(" " * (_TIME - len(mark[0])), mark, " "), what)
+
+    def _print(self, head: Text, what: str, style: str = "") -> None:
+        """`what` beside `head`; a word too long for that, such as a URL, has a line of its own.
+
+        There it is whole, and can be clicked, if the console is as wide as that.
+        """
+        width, indent = self._console.width, head.cell_len
+        lines = _lines(what, width - indent)
+        if lines and cell_len(lines[0]) <= width - indent:
+            head = head.append(lines.pop(0), style)
+        head.rstrip()
+        self._console.print(head)
+        for line in lines:
+            space = max(0, min(indent, width - cell_len(line)))
+            self._console.print(Text(" " * space + line, style))
 
 
-def _row(time: str, side: Text, what: Text) -> Table:
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=_TIME, justify="right", style="dim")
-    row.add_column(width=_SIDE)
-    row.add_column(overflow="fold")
-    row.add_row(time, side, what)
-    return row
+def _lines(what: str, width: int) -> list[str]:
+    """The words of `what` in lines of at most `width` cells, but for words that are longer."""
+    lines: list[str] = []
+    for word in what.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

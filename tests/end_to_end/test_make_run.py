@@ -47,6 +47,7 @@ def test_it_plays_the_story_in_80_columns_and_everything_is_proven(environ, tmp_
     assert played.returncode == 0, played.stdout + played.stderr
     lines = played.stdout.splitlines()
     assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line != line.rstrip()] == []
     proofs = lines[lines.index("What was proven") + 1 :]
     assert sum(line.startswith("   yes ") for line in proofs) == 11
     assert not any(line.startswith("    NO ") for line in proofs)

@@ -104,6 +104,23 @@ def test_a_run_advances_from_poll_to_poll_until_it_ends(service: Service, ending
     assert polled[3] == polled[2]
 
 
+def test_what_is_on_the_way_can_be_ended_at_once(service: Service) -> None:
+    report = service.post({}).json()
+    dataset = service.post({}, DATASET_RUNS).json()
+
+    service.mode.end_runs()
+    service.mode.end_runs()
+
+    runs = (*service.mode.runs, *service.mode.dataset_runs)
+    assert [(run.token, run.state) for run in runs] == [
+        (report["token"], "succeeded"),
+        (dataset["token"], "succeeded"),
+    ]
+    assert service.polled(report, times=1)[0]["completed_at"] is not None
+    ends = [moment for moment in service.timeline.moments if "succeeded" in moment.what]
+    assert len(ends) == 2
+
+
 def test_the_ending_is_chosen_when_the_run_is_asked_for(service: Service) -> None:
     service.mode.ending = "failed"
     failing = service.post({}).json()

@@ -654,6 +654,16 @@ def test_its_page_explains_each_key(model: type[BaseModel]) -> None:
 EXAMPLE = PAGE.parents[1] / "afterrun.example.yaml"
 
 
+def test_each_kind_that_the_example_file_shows_has_the_keys_that_it_needs() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+
+    commented = re.findall(r"^  # ([\w-]+: \{kind: .*?\})$", text, re.DOTALL | re.MULTILINE)
+    others = "".join(f"  {lines}\n".replace("\n  # ", "\n    ") for lines in commented)
+    found = read(text.replace("destinations:\n", f"destinations:\n{others}", 1))
+
+    assert len({each.kind() for each in found.destinations.values()}) > 10
+
+
 def test_the_example_file_shows_every_key_that_a_rule_or_an_alert_may_have() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
 

@@ -633,3 +633,29 @@ def test_what_was_done_of_it_is_known_through_a_wait_and_to_a_replay() -> None:
     deliveries.deliver([due])
 
     assert [each for each in world.tried if each != NEW] == [None, "a@example.com", "a@example.com"]
+
+
+@pytest.mark.parametrize(("is_out", "told"), [(True, [Verb.CLOSE]), (False, [Verb.TELL])])
+def test_a_recovery_overtakes_what_was_begun_only_if_nobody_has_heard_of_it(
+    is_out: bool,  # noqa: FBT001 - a table
+    told: list[Verb],
+) -> None:
+    class Begun(Guarded):
+        does: ClassVar[Does] = Does.TELL
+
+        def deliver(self, action: Action, outbound: Outbound) -> Handle:
+            if action.verb is Verb.OPEN:
+                raise Unfinished("the rest is told later", Handle("part"), is_out=is_out)
+            self.world.tried.append(action.verb)
+            return Handle()
+
+    world = World(kept=NEW)
+    opened = world.record(an_action(Verb.OPEN))
+    deliveries = world.deliveries(oncall=Begun(world=world))
+    deliveries.deliver([opened])
+    closed = world.record(an_action(Verb.CLOSE, after=an_action(Verb.OPEN).key))
+    world.clock.passes(5)
+
+    deliveries.deliver([opened, closed])
+
+    assert world.tried == told

@@ -84,6 +84,23 @@ def test_where_nothing_fits_the_shortest_form_is_what_there_is() -> None:
     assert found.link == HUGE.link
 
 
+def test_how_urgent_it_is_stays_however_little_is_told() -> None:
+    urgent = replace(HUGE, severity="error", severities=("", "critical"), outcome="failed")
+
+    for form in shorter_forms(urgent):
+        assert form.severity == "error"
+        assert form.severities == ("", "critical")
+        assert form.outcome == "failed"
+
+
+def test_errors_that_were_cut_before_are_said_to_be_on_every_form() -> None:
+    cut_before = replace(HUGE, left_out="Left out here: the ends of long errors. See dbt Cloud.")
+
+    forms = list(shorter_forms(cut_before))
+
+    assert all("long errors" in form.left_out for form in forms[:-1])
+
+
 def test_a_link_that_is_longer_than_anybody_takes_is_left_out() -> None:
     told = replace(HUGE, link="https://x.example/" + "a" * 3_000)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.errors import TemporaryFailure
 from subscriber.outbound import Refused
 from subscriber.tokens import EARLY_S, Rejected, Token, Tokens, named
 
@@ -94,6 +95,39 @@ def test_a_second_token_that_is_not_accepted_is_a_refusal_and_is_not_kept() -> N
         tokens.use("a", vendor.fetch, vendor.call)
 
     assert tokens.use("a", vendor.fetch, vendor.call) == "token 3"
+
+
+def test_a_late_rejection_does_not_throw_away_what_was_fetched_since() -> None:
+    tokens, vendor = Tokens(Time()), Vendor()
+    tokens.use("a", vendor.fetch, vendor.call)
+    vendor.rejects = {"token 1"}
+
+    def late(token: str) -> str:
+        if token == "token 1":
+            # meanwhile somebody else was rejected, and has fetched another
+            assert tokens.use("a", vendor.fetch, vendor.call) == "token 2"
+        return vendor.call(token)
+
+    assert tokens.use("a", vendor.fetch, late) == "token 2"
+    assert vendor.given == 2
+
+
+def test_who_waits_too_long_for_another_is_told_to_come_back() -> None:
+    tokens = Tokens(patience_s=0.01)
+    inside, leave = threading.Event(), threading.Event()
+
+    def stays() -> None:
+        with tokens.alone("a"):
+            inside.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=stays)
+    thread.start()
+    inside.wait(30)
+    with pytest.raises(TemporaryFailure, match="takes longer than"), tokens.alone("a"):
+        pass
+    leave.set()
+    thread.join(30)
 
 
 def test_each_credential_has_a_token_of_its_own() -> None:

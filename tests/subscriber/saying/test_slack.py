@@ -254,3 +254,12 @@ def test_whatever_is_told_is_taken(
     message = a_told(headline=headline, text=text, nodes=nodes, facts=facts)
 
     assert_is_taken(an_action(verb, message=replace(message, new=names, causes=names)))
+
+
+def test_a_message_has_as_many_blocks_as_slack_takes_and_no_more() -> None:
+    counts = set()
+    for count in range(30, 60):
+        nodes = tuple(a_node(name=f"m{number}", message="", path="") for number in range(count))
+        counts.add(len(told(an_action(message=a_told(nodes=nodes, facts={})))["blocks"]))
+
+    assert max(counts) == 50
