@@ -12,7 +12,7 @@ from subscriber.opened import Opening
 from subscriber.outbound import Outbound, Refused, UnknownOutcome
 from subscriber.owners import Owner, find
 
-ATTEMPT_S = 40.0  # no request of an attempt begins later: the lease is for longer
+ATTEMPT_S = 25.0  # no request of an attempt begins later: with the longest it ends within the lease
 CREDENTIAL = frozenset({400, 401, 403})  # PagerDuty says 400 to a routing key it does not know
 
 
