@@ -268,7 +268,7 @@ LIST = ", ".join(FIELDS)
         ("title: \"a\\nb\"", "title: a title has one line; what needs more is a `note`"),
         (f"title: {'x' * 201}", "title: this is too long; write at most 200 characters"),
         (f"note: {'x' * 1_001}", "note: this is too long; write at most 1,000 characters"),
-        ("severity: fatal", "severity: write 'critical', 'error', 'warning' or 'info'"),
+        ("severity: fatal", "severity: write 'info', 'warning', 'error' or 'critical'"),
         ("severity:", "severity: this is empty; write a value, or leave the key out"),
         ("titel: x", "titel: unknown key; did you mean `title`?"),
     ],
