@@ -57,7 +57,8 @@ class Hex(Destination):
                 f"Hex answered {answer.status} and named no run that could be followed: "
                 "is `base_url` the address of your Hex?"
             )
-        return Handle(key=f"{self.project}/{run}", url=answer.text("runUrl"))
+        url = self.without_secrets(answer.text("runUrl"))
+        return Handle(key=f"{self.project}/{run}", url=url)
 
     def progress(self, handle: Handle, outbound: Outbound) -> Progress:
         project, _, run = handle.key.partition("/")

@@ -112,7 +112,8 @@ class Mode(Destination):
             raise UnknownOutcome("what answered does not say which run it began: is it Mode?")
         if dataset:
             return Handle(Stage(found, (*ran, dataset), left[1:]).key())
-        return Handle(Stage(found).key(), told.text("_links", "web_external_url", "href"))
+        url = self.without_secrets(told.text("_links", "web_external_url", "href"))
+        return Handle(Stage(found).key(), url)
 
     def _body(self, datasets: tuple[str, ...]) -> dict[str, Any]:
         """What the report is run with, which pulls in the latest runs of `datasets`."""
