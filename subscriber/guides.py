@@ -14,8 +14,7 @@ from shared.secret_refs import SecretRef
 from shared.settings import text
 from subscriber.configuration import Configuration, DbtCloudSettings, in_words
 from subscriber.destination import Destination
-from subscriber.destinations.mode import Mode
-from subscriber.destinations.pagerduty import PagerDuty
+from subscriber.destinations import kind
 from subscriber.rules import Rule
 
 DBT_CLOUD = {
@@ -48,11 +47,11 @@ def configuration(environ: Mapping[str, str]) -> Configuration:
     rules: list[Rule] = []
     if _is_complete(environ, PAGERDUTY.values(), "PD_BASE_URL"):
         variables = {**PAGERDUTY, "base_url": "PD_BASE_URL"}
-        destinations["pagerduty"] = _read(PagerDuty, environ, variables)
+        destinations["pagerduty"] = _read(kind("pagerduty"), environ, variables)
         rules.append(_rule("failed runs page", "failed", "pagerduty"))
     if _is_complete(environ, MODE.values(), "MODE_BASE_URL"):
         variables = {**MODE, "base_url": "MODE_BASE_URL"}
-        destinations["mode"] = _read(Mode, environ, variables)
+        destinations["mode"] = _read(kind("mode"), environ, variables)
         rules.append(_rule("successful runs refresh the report", "succeeded", "mode"))
     if not rules:
         raise Mistake(

@@ -95,9 +95,10 @@ def faults(world: World) -> Faults:
     return world.faults
 
 
-def test_to_name_the_kinds_imports_none_of_them() -> None:
+@pytest.mark.parametrize("needed", ["subscriber.settings", "subscriber.wiring"])
+def test_only_a_kind_that_is_configured_costs_a_start(needed: str) -> None:
     code = (
-        "import sys; from subscriber import destinations; destinations.names(); "
+        f"import sys, {needed}; from subscriber import destinations; destinations.names(); "
         "sys.exit(any(m.startswith('subscriber.destinations.') for m in sys.modules))"
     )
 
