@@ -48,7 +48,7 @@ class Following:
             self._end(claim, follow, Ending.TIMED_OUT, reason)
             return None
         if busy_until is not None and now < follow.ends_by:
-            self._again(claim, follow, busy_until, "its destination is busy")
+            self._again(claim, follow, min(busy_until, follow.ends_by), "its destination is busy")
             return busy_until
         configured = self.destinations.get(follow.refresh.destination)
         looks = configured.looks if configured else None
@@ -114,7 +114,8 @@ class Following:
             reason=str(failure),
             due_at=until.isoformat(),
         )
-        self._again(claim, follow, until, str(failure), counted=True)
+        # who is to hear of it hears in time, though the vendor wants to be left alone for longer
+        self._again(claim, follow, min(until, follow.ends_by), str(failure), counted=True)
         return until
 
     def _again(

@@ -232,10 +232,11 @@ def ended(event: RunEvent, outcome: Outcome, answer: Answer, link: str) -> Messa
 
 def refresh_failed(told: Message, name: str, reason: str, url: str) -> Message:
     """That the refresh `name` did not end well; `told` is why it was started. Pure."""
+    longer = _shortened(reason, TEXT_LIMIT) if len(reason) > _LINE_LIMIT else ""
     return replace(
         _of_refresh(told, name, url),
         headline=f"The refresh of {name} failed: {_shortened(reason, _LINE_LIMIT)}",
-        text=f"{_shortened(reason, TEXT_LIMIT)}\nWhat it shows may be older than the run.",
+        text="\n".join(filter(None, [longer, f"What {name} shows may be older than the run."])),
         level=Level.FAILURE,
         outcome="failed",
     )

@@ -217,6 +217,18 @@ def test_a_vendor_that_does_not_answer_is_asked_again_and_not_before_it_wants_to
     assert refreshing.followed[0].result["outcome"] == "done"
 
 
+def test_a_vendor_that_wants_to_be_left_alone_for_longer_does_not_put_off_who_is_to_hear() -> None:
+    busy = TemporaryFailure("reports.example answered 429", retry_after_s=3_600)
+    refreshing = Refreshing(busy, busy, rule=a_refresh("oncall", timeout="30m"))
+
+    refreshing.runs.succeeds(100)
+    refreshing.ticks(*[60] * 29)
+    assert refreshing.story.alerts.verbs() == []
+    refreshing.ticks(60)
+
+    assert refreshing.story.alerts.verbs() == ["open afterrun/1/refresh/report/100"]
+
+
 def test_a_vendor_that_never_answers_ends_in_an_alert_that_says_so() -> None:
     never = [TemporaryFailure("reports.example did not answer in 8 s") for _ in range(999)]
     refreshing = Refreshing(*never, rule=a_refresh("oncall", timeout="30m"))
