@@ -97,9 +97,10 @@ def read(body: bytes) -> RunEvent:
 
 
 def shortened(body: bytes, event: RunEvent, limit_bytes: int) -> str:
-    """`body` as text that takes at most `limit_bytes` as JSON in ASCII, where it takes more.
+    """`body`, which `event` was read from, as text to be kept and read again.
 
-    Then its texts are as long as `read` takes them, and it says itself which event it is.
+    Where that takes more than `limit_bytes` as JSON in ASCII, its texts are only as long as `read`
+    takes them, and it says itself which event it is.
     """
     text = body.decode()
     if len(json.dumps(text)) <= limit_bytes:
@@ -107,7 +108,7 @@ def shortened(body: bytes, event: RunEvent, limit_bytes: int) -> str:
     told = _object(body) or {}
     data = told.get("data")
     cut = {name: _cut(value) for name, value in data.items()} if isinstance(data, dict) else {}
-    return json.dumps({**_without_data(told), "eventId": event.id, "data": cut})[:limit_bytes]
+    return json.dumps({**_without_data(told), "eventId": event.id, "data": cut})
 
 
 def _without_data(told: Mapping[str, Any]) -> dict[str, Any]:

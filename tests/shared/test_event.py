@@ -191,3 +191,24 @@ def test_whatever_is_told_is_read_or_unreadable(told: dict[str, Any], data: dict
 def test_whatever_bytes_come_are_read_or_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableEvent):
         event.read(body)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "א", "🙂", '"', "\\", "\n"])
+@pytest.mark.parametrize("event_id", ["wev_1", None])
+def test_an_event_that_is_too_large_to_be_kept_is_kept_with_shorter_texts(
+    letter: str, event_id: str | None
+) -> None:
+    told = json.loads(a_body({"runStatusMessage": letter * 400_000}))
+    told["eventId"] = event_id
+    body = json.dumps(told, ensure_ascii=False).encode()
+
+    kept = event.shortened(body, event.read(body), 100_000)
+
+    assert len(json.dumps(kept)) < 100_000
+    assert event.read(kept.encode()) == event.read(body)
+
+
+def test_an_event_that_can_be_kept_is_kept_to_the_letter() -> None:
+    body = a_body()
+
+    assert event.shortened(body, event.read(body), 100_000) == body.decode()
