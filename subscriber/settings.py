@@ -55,23 +55,31 @@ class PushSettings:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What two subscribers may differ in. Holds references to secrets only: safe to show.
+class Places:
+    """Where a subscriber's things are kept, which an operator has to know as well: its project,
+    topics and ledger. No configuration is needed for it.
 
     Topics and the subscription are short or full names. `event_topic` is where events come from,
     and where a dead letter that never became one is published again.
     """
 
-    configuration: Configuration
     project: GoogleProject
     event_topic: str
     dead_letter_topic: str
     dead_letter_subscription: str
     ledger: LedgerSettings
-    push: PushSettings
     secret_manager_host: str | None
     firestore_host: str | None
     is_emulated: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What two subscribers may differ in. Holds references to secrets only: safe to show."""
+
+    configuration: Configuration
+    places: Places
+    push: PushSettings
     log_level: str
 
 
@@ -81,13 +89,17 @@ def read(environ: Mapping[str, str]) -> Settings:
     Raises Mistake, which names the variable, or file and line, and the fix; it repeats no value.
     """
     push = _push(environ)
-    found = _configuration(environ)
+    found = configured(environ)
     if push.mode == "platform" and not is_cloud_run(environ):
         unsafe = "PUSH_AUTH=platform: outside Cloud Run nobody has verified the push token"
         found = replace(found, warnings=(*found.warnings, unsafe))
+    return Settings(found, places(environ), push, log_level(environ))
+
+
+def places(environ: Mapping[str, str]) -> Places:
+    """Where `environ` says that everything is kept; raises Mistake, which names the variable."""
     dead_letter_topic = topic(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS)
-    return Settings(
-        configuration=found,
+    return Places(
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
         event_topic=topic(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC),
         dead_letter_topic=dead_letter_topic,
@@ -95,11 +107,9 @@ def read(environ: Mapping[str, str]) -> Settings:
             environ, "DEAD_LETTER_SUBSCRIPTION", dead_letter_topic.rpartition("/")[2]
         ),
         ledger=_ledger(environ),
-        push=push,
         secret_manager_host=secret_manager_host(environ),
         firestore_host=emulator_host(environ, "FIRESTORE_EMULATOR_HOST"),
         is_emulated=emulator_host(environ, "PUBSUB_EMULATOR_HOST") is not None,
-        log_level=log_level(environ),
     )
 
 
@@ -120,7 +130,8 @@ def references(found: Configuration) -> list[SecretRef]:
     return [token, *of_destinations, *of_owners]
 
 
-def _configuration(environ: Mapping[str, str]) -> Configuration:
+def configured(environ: Mapping[str, str]) -> Configuration:
+    """The configuration that `environ` names or is; raises Mistake. No secret, no network."""
     named = text(environ, "AFTERRUN_CONFIG")
     path = Path(named or DEFAULT_FILE)
     if not named and not path.is_file():

@@ -11,6 +11,7 @@ from shared import log, secret_refs
 from shared.secret_refs import SecretReader
 from shared.settings import environment, is_loopback, subscription_path, topic_path
 from subscriber import certificates, settings
+from subscriber.configuration import DbtCloudSettings
 from subscriber.dbt_cloud import hosts
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.ask import DbtCloud
@@ -25,7 +26,7 @@ from subscriber.outbound import Outbound
 from subscriber.process import Processor
 from subscriber.push_auth import Certificates, Off, Platform, PushAuth, Verify
 from subscriber.secrets import Secrets
-from subscriber.settings import LedgerSettings, PushSettings, Settings
+from subscriber.settings import Places, PushSettings, Settings
 from subscriber.silences import Silences
 from subscriber.spelling import Spelling
 from subscriber.topic import Topic
@@ -67,52 +68,57 @@ def subscriber() -> Subscriber:
 @cache
 def _subscriber() -> Subscriber:
     chosen = configured()
-    return Subscriber(_push_auth(chosen.push, is_emulated=chosen.is_emulated), _processor(chosen))
+    return Subscriber(
+        _push_auth(chosen.push, is_emulated=chosen.places.is_emulated), processor(chosen)
+    )
 
 
-def dead_letter_box() -> DeadLetterBox:
-    """For an operator: the dead letters of this configuration, to list and to replay."""
-    chosen = configured()
+def dead_letter_box(places: Places) -> DeadLetterBox:
+    """For an operator: the dead letters of these places, to list and to replay."""
     return DeadLetterBox(
         DeadLetterSubscription(
-            lambda: subscription_path(chosen.dead_letter_subscription, chosen.project),
-            lambda: topic_path(chosen.dead_letter_topic, chosen.project),
+            lambda: subscription_path(places.dead_letter_subscription, places.project),
+            lambda: topic_path(places.dead_letter_topic, places.project),
         ),
-        _ledger(chosen.ledger, chosen.firestore_host),
+        ledger(places),
         Topic(
             "topic of events",
             "PUBSUB_TOPIC",
-            lambda: topic_path(chosen.event_topic, chosen.project),
+            lambda: topic_path(places.event_topic, places.project),
         ),
         NOW,
     )
 
 
-def silences() -> Silences:
+def silences(places: Places) -> Silences:
     """For an operator: the silences of this ledger, to make, list and end."""
-    chosen = configured()
-    return Silences(_ledger(chosen.ledger, chosen.firestore_host), NOW)
+    return Silences(ledger(places), NOW)
 
 
-def _processor(chosen: Settings) -> Processor:
-    clock = NOW
-    reader = SecretReader(project=chosen.project, manager_host=chosen.secret_manager_host)
-    secrets = Secrets(reader.resolve)
-    ledger = _ledger(chosen.ledger, chosen.firestore_host)
-    dead_letters = PubsubDeadLetters(lambda: topic_path(chosen.dead_letter_topic, chosen.project))
+def secret_reader(places: Places) -> SecretReader:
+    """Reads what references name, each time anew."""
+    return SecretReader(project=places.project, manager_host=places.secret_manager_host)
+
+
+def processor(chosen: Settings) -> Processor:
+    """Who takes what is delivered, whichever way it comes."""
+    clock, places = NOW, chosen.places
+    secrets = Secrets(secret_reader(places).resolve)
+    kept = ledger(places)
+    dead_letters = PubsubDeadLetters(lambda: topic_path(places.dead_letter_topic, places.project))
     return Processor(
-        ledger=ledger,
+        ledger=kept,
         decisions=Decisions(
             configuration=chosen.configuration,
-            ledger=ledger,
-            dbt_cloud=_dbt_cloud(chosen, secrets, ledger, clock),
+            ledger=kept,
+            dbt_cloud=dbt_cloud(chosen.configuration.dbt_cloud, secrets, kept),
             dead_letters=dead_letters,
             clock=clock,
         ),
-        waking=Waking(ledger, clock),
+        waking=Waking(kept, clock),
         deliveries=Deliveries(
             destinations=chosen.configuration.destinations,
-            ledger=ledger,
+            ledger=kept,
             outbound=Outbound(),
             dead_letters=dead_letters,
             secret=secrets.secret,
@@ -122,41 +128,48 @@ def _processor(chosen: Settings) -> Processor:
         ),
         dead_letters=dead_letters,
         clock=clock,
-        spelling=Spelling(chosen.configuration, ledger, clock),
+        spelling=Spelling(chosen.configuration, kept, clock),
     )
 
 
-def _dbt_cloud(
-    chosen: Settings, secrets: Secrets, ledger: Ledger, clock: Callable[[], datetime]
-) -> DbtCloud:
-    found = chosen.configuration.dbt_cloud
-    ref = secret_refs.parse(found.token.get_secret_value())
+def dbt_cloud(chosen: DbtCloudSettings, secrets: Secrets, kept: Ledger) -> DbtCloud:
+    """Who knows about runs; `kept` is where it remembers when dbt Cloud wants to be left alone."""
+    ref = secret_refs.parse(chosen.token.get_secret_value())
     token = partial(secrets.value, ref)
-    # shorter than a destination's: an alert waits for the diagnosis, not the other way round
-    outbound = Outbound(read_timeout_s=4.0, whole_answer_s=30.0)
-    endpoint = hosts.discovery_endpoint(found.metadata_url or hosts.metadata_url(found.host))
+    endpoint = hosts.discovery_endpoint(chosen.metadata_url or hosts.metadata_url(chosen.host))
     return DbtCloud(
-        admin=Admin(found.base_url or hosts.admin_url(found.host), token, outbound),
-        discovery=Discovery(endpoint, token, outbound),
-        ledger=ledger,
-        accounts=frozenset(str(account) for account in found.accounts),
-        clock=clock,
+        admin=admin(chosen, token),
+        discovery=Discovery(endpoint, token, _of_dbt_cloud()),
+        ledger=kept,
+        accounts=frozenset(str(account) for account in chosen.accounts),
+        clock=NOW,
         renew_token=partial(secrets.renew, ref),
     )
 
 
-def _ledger(chosen: LedgerSettings, firestore_host: str | None) -> Ledger:
+def admin(chosen: DbtCloudSettings, token: Callable[[], str]) -> Admin:
+    """The Admin API of that dbt Cloud."""
+    return Admin(chosen.base_url or hosts.admin_url(chosen.host), token, _of_dbt_cloud())
+
+
+def _of_dbt_cloud() -> Outbound:
+    # shorter than a destination's: an alert waits for the diagnosis, not the other way round
+    return Outbound(read_timeout_s=4.0, whole_answer_s=30.0)
+
+
+def ledger(places: Places) -> Ledger:
+    """The ledger of these places; no network before it is first used."""
     # imported where chosen: Firestore's client takes a quarter of a second
-    match chosen.kind:
+    match places.ledger.kind:
         case "firestore":
             from subscriber.ledger.firestore import FirestoreLedger
 
-            project, _, database = chosen.where.partition("/")
-            return FirestoreLedger(project, database, firestore_host)
+            project, _, database = places.ledger.where.partition("/")
+            return FirestoreLedger(project, database, places.firestore_host)
         case "sqlite":
             from subscriber.ledger.sqlite import SqliteLedger
 
-            return SqliteLedger(Path(chosen.where))
+            return SqliteLedger(Path(places.ledger.where))
         case "memory":
             from subscriber.ledger.memory import MemoryLedger
 

@@ -92,7 +92,8 @@ def pyproject() -> dict[str, Any]:
 def asked_for(*, dev: bool = False) -> list[str]:
     """The requirements of pyproject.toml, as they are written there."""
     project = pyproject()["project"]
-    return list(project["optional-dependencies"]["dev"] if dev else project["dependencies"])
+    extras = project["optional-dependencies"]
+    return [*extras["lab"], *extras["dev"]] if dev else list(project["dependencies"])
 
 
 def dependencies(*, dev: bool = False) -> set[str]:

@@ -35,7 +35,7 @@ class Admin:
         """The run with its trigger, job and steps, logs included."""
         answer = self.outbound.get_json(
             f"{self._runs(account_id)}/{run_id}/",
-            headers=self._headers(),
+            headers=self.headers(),
             params={"include_related": json.dumps(["trigger", "job", "run_steps"])},
             answer_limit_bytes=RUN_LIMIT_BYTES,
         )
@@ -53,7 +53,7 @@ class Admin:
         try:
             answer = self.outbound.get_json(
                 f"{self._runs(account_id)}/{run_id}/artifacts/{name}",
-                headers=self._headers(),
+                headers=self.headers(),
                 # without it, those of the last step come
                 params={"step": str(step.index)},
                 follow_redirects=True,
@@ -72,7 +72,7 @@ class Admin:
         """The id of the job's latest run, whatever its status; None if it has none."""
         answer = self.outbound.get_json(
             f"{self._runs(account_id)}/",
-            headers=self._headers(),
+            headers=self.headers(),
             params={"job_definition_id": job_id, "order_by": "-id", "limit": "1"},
         )
         listed = _object(answer.content).get("data")
@@ -83,9 +83,7 @@ class Admin:
 
     def accounts(self) -> frozenset[str]:
         """The ids of the accounts that the token can see."""
-        answer = self.outbound.get_json(
-            f"{self.base_url}/api/v2/accounts/", headers=self._headers()
-        )
+        answer = self.outbound.get_json(f"{self.base_url}/api/v2/accounts/", headers=self.headers())
         listed = _object(answer.content).get("data")
         if not isinstance(listed, list):
             return frozenset()
@@ -94,7 +92,7 @@ class Admin:
     def _runs(self, account_id: str) -> str:
         return f"{self.base_url}/api/v2/accounts/{account_id}/runs"
 
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         return {"Authorization": f"Token {self.token()}", "Accept": "application/json"}
 
 

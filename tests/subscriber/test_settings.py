@@ -65,14 +65,14 @@ def test_without_anything_else_the_guides_variables_are_enough() -> None:
     found = read()
 
     assert list(found.configuration.destinations) == ["pagerduty"]
-    assert found.event_topic == "dbt-cloud-events"
-    assert found.dead_letter_topic == "dbt-cloud-events-dead-letters"
-    assert found.dead_letter_subscription == "dbt-cloud-events-dead-letters"
-    assert found.ledger == LedgerSettings("sqlite", "./afterrun.db")
+    assert found.places.event_topic == "dbt-cloud-events"
+    assert found.places.dead_letter_topic == "dbt-cloud-events-dead-letters"
+    assert found.places.dead_letter_subscription == "dbt-cloud-events-dead-letters"
+    assert found.places.ledger == LedgerSettings("sqlite", "./afterrun.db")
     assert found.push == PushSettings("off")
     assert found.log_level == "INFO"
-    assert (found.secret_manager_host, found.firestore_host) == (None, None)
-    assert not found.is_emulated
+    assert (found.places.secret_manager_host, found.places.firestore_host) == (None, None)
+    assert not found.places.is_emulated
 
 
 def test_settings_may_be_shown() -> None:
@@ -82,21 +82,21 @@ def test_settings_may_be_shown() -> None:
 def test_names_of_google_clouds_things_may_be_given() -> None:
     found = read(GOOGLE_CLOUD_PROJECT="acme", DEAD_LETTER_TOPIC="projects/x/topics/letters")
 
-    assert found.project() == "acme"
-    assert found.dead_letter_topic == "projects/x/topics/letters"
+    assert found.places.project() == "acme"
+    assert found.places.dead_letter_topic == "projects/x/topics/letters"
 
 
 def test_the_subscription_of_dead_letters_is_named_as_their_topic() -> None:
     found = read(DEAD_LETTER_TOPIC="projects/x/topics/letters")
 
-    assert found.dead_letter_subscription == "letters"
+    assert found.places.dead_letter_subscription == "letters"
 
 
 def test_topic_and_subscription_may_have_other_names() -> None:
     found = read(PUBSUB_TOPIC="runs", DEAD_LETTER_SUBSCRIPTION="projects/x/subscriptions/kept")
 
-    assert found.event_topic == "runs"
-    assert found.dead_letter_subscription == "projects/x/subscriptions/kept"
+    assert found.places.event_topic == "runs"
+    assert found.places.dead_letter_subscription == "projects/x/subscriptions/kept"
 
 
 @pytest.mark.parametrize("written", ["a b", "ab", "projects/x/topics/letters", "goog-letters"])
@@ -115,9 +115,9 @@ def test_emulators_may_take_the_place_of_google_cloud() -> None:
         SECRET_MANAGER_EMULATOR_HOST="[::1]:8087",
     )
 
-    assert found.is_emulated
-    assert found.firestore_host == "127.0.0.1:8086"
-    assert found.secret_manager_host == "[::1]:8087"
+    assert found.places.is_emulated
+    assert found.places.firestore_host == "127.0.0.1:8086"
+    assert found.places.secret_manager_host == "[::1]:8087"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,10 @@ def test_an_emulator_that_is_no_host_and_port_is_a_mistake(name: str) -> None:
     ],
 )
 def test_the_ledger_is_one_of_three(written: str, kind: str, where: str) -> None:
-    assert (read(LEDGER=written).ledger.kind, read(LEDGER=written).ledger.where) == (kind, where)
+    assert (read(LEDGER=written).places.ledger.kind, read(LEDGER=written).places.ledger.where) == (
+        kind,
+        where,
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def test_on_cloud_run_there_is_no_ledger_by_default() -> None:
 def test_on_cloud_run_it_starts_with_firestore_and_a_check_of_pushes() -> None:
     found = read(**(ON_CLOUD_RUN | PUSH))
 
-    assert found.ledger == LedgerSettings("firestore", "p/d")
+    assert found.places.ledger == LedgerSettings("firestore", "p/d")
     assert found.push == PushSettings(
         "verify", "https://afterrun.example", "push@p.iam", GOOGLE_CERTS_URL
     )

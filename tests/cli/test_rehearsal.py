@@ -1,0 +1,74 @@
+"""A rehearsal decides as the service does, at a time of its own, and lets nothing out."""
+
+from datetime import timedelta
+
+from cli.history import Entry
+from cli.rehearsal import Rehearsal
+from subscriber import configuration
+from subscriber.ledger.memory import MemoryLedger
+from subscriber.run import Answer
+from subscriber.yaml_lines import parse
+from tests.builders import NOW, a_body, a_good_body, a_result
+
+RULES = """
+version: 1
+dbt_cloud: {token: env:TOKEN}
+destinations:
+  oncall: {kind: pagerduty, routing_key: env:KEY}
+rules:
+  - name: page
+    when: {outcome: failed}
+    alert: {remind: 6h}
+    then: [oncall]
+"""
+HOUR = timedelta(hours=1)
+FAILED = Answer(results=(a_result(),), is_complete=True)
+
+
+def a_rehearsal(ledger: MemoryLedger | None = None) -> Rehearsal:
+    return Rehearsal(configuration.read(*parse(RULES, "rules.yaml")), NOW, ledger)
+
+
+def verbs(rehearsal: Rehearsal) -> list[str]:
+    return [str(told.action.verb) for told in rehearsal.told]
+
+
+def test_a_failure_opens_and_a_good_run_closes() -> None:
+    rehearsal = a_rehearsal()
+
+    rehearsal.hear(Entry(a_body(run_id=100), FAILED), NOW)
+    rehearsal.hear(Entry(a_good_body(run_id=101, event_id="wev_2"), Answer()), NOW + HOUR)
+
+    assert verbs(rehearsal) == ["open", "close"]
+
+
+def test_time_passes_between_events() -> None:
+    rehearsal = a_rehearsal()
+
+    rehearsal.hear(Entry(a_body(run_id=100), FAILED), NOW)
+    rehearsal.until(NOW + 13 * HOUR)
+
+    assert verbs(rehearsal) == ["open", "remind", "remind"]
+    assert rehearsal.told[1].at == NOW + 6 * HOUR
+
+
+def test_it_says_why_as_the_record_of_an_event_does() -> None:
+    rehearsal = a_rehearsal()
+
+    key = rehearsal.hear(Entry(a_good_body(), Answer()), NOW)
+
+    assert rehearsal.is_settled(key)
+    assert rehearsal.result(key)["outcome"] == "succeeded"
+
+
+def test_what_a_real_service_remembers_counts_and_is_not_changed() -> None:
+    service = a_rehearsal()
+    service.hear(Entry(a_body(run_id=100), FAILED), NOW)
+    good = Entry(a_good_body(run_id=101, event_id="wev_2"), Answer())
+
+    rehearsal = a_rehearsal(service.kept)
+    rehearsal.hear(good, NOW + HOUR)
+    service.hear(good, NOW + HOUR)
+
+    assert verbs(rehearsal) == ["close"]
+    assert verbs(service) == ["open", "close"]
