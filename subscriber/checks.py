@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.event import RunEvent
 from subscriber.destination import Destination, Does
+from subscriber.findings import Finding
 from subscriber.hints import did_you_mean
 from subscriber.patterns import NAME, NOT, Patterns, is_glob, is_id
 from subscriber.rules import PROBLEMS, Override, Rule, RuleEvent, RuleOutcome
@@ -54,12 +55,12 @@ def mistakes(
     found: Mapping[str, Destination],
     accounts: Iterable[int],
     lines: Lines,
-) -> list[str]:
+) -> list[Finding]:
     """Rules that can never match or do anything, and names that nothing bears.
 
     Rules and overrides are those that could be read, by their place in the file.
     """
-    told: list[str] = []
+    told: list[Finding] = []
     names: set[str] = set()
     known_accounts = {str(account) for account in accounts}
     for index, rule in rules.items():
@@ -89,7 +90,7 @@ def mistakes(
     return told
 
 
-def _misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[str]:
+def _misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[Finding]:
     known = lines.names(("destinations",))
     for position, name in enumerate(then):
         at: Path = (*place, position)
@@ -158,7 +159,7 @@ def _idle_alert(rule: Rule, does: set[Does]) -> Iterator[str]:
         yield "alerts are of runs that failed or warned; leave this out"
 
 
-def _idle_words(rule: Rule, does: set[Does], place: Path, lines: Lines) -> Iterator[str]:
+def _idle_words(rule: Rule, does: set[Does], place: Path, lines: Lines) -> Iterator[Finding]:
     for key in ("title", "note", "severity"):
         if key in rule.model_fields_set and does and all(each.starts for each in does):
             what = "none of its destinations alerts or tells; leave this out"
@@ -167,7 +168,7 @@ def _idle_words(rule: Rule, does: set[Does], place: Path, lines: Lines) -> Itera
 
 def _idle_refresh(
     rule: Rule, does: set[Does], found: Mapping[str, Destination], place: Path, lines: Lines
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     if "refresh" in rule.model_fields_set and does and not any(each.starts for each in does):
         yield lines.at((*place, "refresh"), "none of its destinations refreshes; leave this out")
     for position, name in enumerate(rule.refresh.on_failure):
@@ -178,7 +179,7 @@ def _idle_refresh(
 
 def _idle(
     rule: Rule, name: str, destination: Destination, place: Path, lines: Lines
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     does = destination.does
     acts_on = (*_ACTS_ON[does], *(_ENDS if destination.tells_ends() else ()))
     for outcome in rule.when.outcome:
@@ -201,7 +202,7 @@ def _ended(outcome: RuleOutcome) -> str:
 
 def unused(
     rules: Iterable[Rule], overrides: Iterable[Override], found: Iterable[str], lines: Lines
-) -> list[str]:
+) -> list[Finding]:
     """Destinations that nothing is ever sent to."""
     named = {name for rule in rules for name in (*rule.then, *rule.refresh.on_failure)}
     named |= {name for override in overrides for name in override.then}
@@ -212,9 +213,9 @@ def unused(
     ]
 
 
-def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[str]:
+def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[Finding]:
     """Triggers and kinds of nodes that dbt has never used: slips, or newer than this program."""
-    told: list[str] = []
+    told: list[Finding] = []
     for index, rule in rules.items():
         place: Path = ("rules", index, "when")
         kind = rule.when.nodes.kind if rule.when.nodes else None
@@ -230,9 +231,9 @@ def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[str]:
     return told
 
 
-def shared(found: Mapping[str, Destination], lines: Lines) -> list[str]:
+def shared(found: Mapping[str, Destination], lines: Lines) -> list[Finding]:
     """Destinations that page through one key: what one of them closes is closed for the other."""
-    told: list[str] = []
+    told: list[Finding] = []
     known: dict[frozenset[str], str] = {}
     for name, destination in found.items():
         refs = frozenset(map(str, destination.secret_refs().values()))
@@ -244,7 +245,7 @@ def shared(found: Mapping[str, Destination], lines: Lines) -> list[str]:
 
 def typos(
     rules: Sequence[Rule], overrides: Sequence[Override], lines: Lines, seen: Iterable[RunEvent]
-) -> list[str]:
+) -> list[Finding]:
     """Patterns that match nothing in the events seen lately, but almost do, in the file's order.
 
     A pattern of a project, environment or job that has had no event yet is no typo.
@@ -255,7 +256,7 @@ def typos(
         "environment": {(event.environment_id, event.environment_name) for event in events},
         "job": {(event.job_id, event.job_name) for event in events},
     }
-    told: list[str] = []
+    told: list[Finding] = []
     for index, rule in enumerate(rules):
         for key, known in names.items():
             place: Path = ("rules", index, "when", key)
@@ -268,7 +269,7 @@ def typos(
 
 def _almost(
     patterns: Patterns | None, known: set[tuple[str, str]], place: Path, key: str, lines: Lines
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     names = {name.casefold(): name for _, name in sorted(known) if name}
     for position, pattern in enumerate(patterns.written if patterns else ()):
         bare = pattern.removeprefix(NOT)
@@ -301,7 +302,7 @@ def _closest(word: str, names: Mapping[str, str]) -> str:
     return names[close[0]] if close else ""
 
 
-def _at(lines: Lines, path: Path, what: str) -> str:
+def _at(lines: Lines, path: Path, what: str) -> Finding:
     """`what`, said of one of a list; of the whole, where it is written without a list."""
-    is_listed = path in lines.numbers or not isinstance(path[-1], int)
+    is_listed = path in lines.places or not isinstance(path[-1], int)
     return lines.at(path if is_listed else path[:-1], what)

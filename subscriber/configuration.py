@@ -1,11 +1,11 @@
 """The configuration: what `afterrun.yaml` says, or, without it, the guides' variables.
 
 Read strictly: an unknown key, an unknown kind, a secret written as it is, a name that nothing
-bears: each is a Mistake that says file, line, key and what to do. No value is repeated in it.
+bears: each is a finding with file, line, column, key and what to do. No value is repeated in it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,10 +27,11 @@ from shared.settings import check_url
 from subscriber import checks, destinations
 from subscriber.destination import Destination
 from subscriber.durations import Duration
+from subscriber.findings import Finding, Mistakes
 from subscriber.hints import did_you_mean
 from subscriber.owners import Owner
 from subscriber.rules import STRICT, Override, Rule, checked_name, not_empty
-from subscriber.yaml_lines import Lines, Path
+from subscriber.yaml_lines import START, Lines, Path
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -92,7 +93,7 @@ class DbtCloudSettings(BaseModel):
         return bare
 
 
-class _File(BaseModel):
+class File(BaseModel):
     model_config = STRICT
 
     version: Literal[1]
@@ -116,7 +117,7 @@ class Configuration:
     dbt_cloud: DbtCloudSettings
     destinations: Mapping[str, Destination]
     rules: tuple[Rule, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     overrides: tuple[Override, ...] = ()
     owners: Mapping[str, Owner] = field(default_factory=dict)
     max_event_age: timedelta = MAX_EVENT_AGE
@@ -126,21 +127,21 @@ class Configuration:
 def read(content: Any, lines: Lines) -> Configuration:
     """The configuration that `content`, a parsed file, holds; `lines` knows where each key stands.
 
-    Raises Mistake with every mistake found, a line each, in the order of the file.
+    Raises Mistakes with all that are found, in the order of the file.
     """
     found, mistakes = _destinations(content, lines)
     rules, overrides = _each(Rule, content, "rules"), _each(Override, content, "overrides")
     owners = content.get("owners") if isinstance(content, dict) else None
     mistakes += _owners(owners if isinstance(owners, dict) else {}, lines)
-    file: _File | None = None
+    file: File | None = None
     try:
-        file = _File.model_validate(content)
+        file = File.model_validate(content)
     except ValidationError as error:
-        mistakes = [*_mistakes(error, _File, lines), *mistakes]
+        mistakes = [*_mistakes(error, File, lines), *mistakes]
     accounts = file.dbt_cloud.accounts if file else ()
     mistakes += checks.mistakes(rules, overrides, found, accounts, lines)
     if file is None or mistakes:
-        raise _all(mistakes, lines)
+        raise Mistakes(mistakes)
     unused = checks.unused(file.rules, file.overrides, found, lines)
     return Configuration(
         dbt_cloud=file.dbt_cloud,
@@ -164,7 +165,7 @@ def _each(model: type[M], content: Any, key: str) -> dict[int, M]:
     return found
 
 
-def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[str]:
+def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[Finding]:
     seen: set[str] = set()
     for name in listed:
         plain = name.strip().casefold()
@@ -177,16 +178,9 @@ def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[str]:
         seen.add(plain)
 
 
-def _all(mistakes: Iterable[str], lines: Lines) -> Mistake:
-    def line(mistake: str) -> int:
-        return int(mistake.removeprefix(f"{lines.file}:").partition(":")[0])
-
-    return Mistake("\n".join(sorted(mistakes, key=line)))
-
-
-def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], list[str]]:
+def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], list[Finding]]:
     found: dict[str, Destination] = {}
-    mistakes: list[str] = []
+    mistakes: list[Finding] = []
     listed = content.get("destinations") if isinstance(content, dict) else None
     for name, fields in listed.items() if isinstance(listed, dict) else ():
         if not isinstance(fields, dict):
@@ -226,7 +220,7 @@ def _unfit(name: str) -> Iterator[str]:
 
 def _mistakes(
     error: ValidationError, model: type[BaseModel], lines: Lines, place: Path = ()
-) -> list[str]:
+) -> list[Finding]:
     told = []
     for found in error.errors(include_url=False, include_context=False, include_input=False):
         where: Path = (*place, *found["loc"])
@@ -241,12 +235,12 @@ def _mistakes(
     return told
 
 
-def _at(where: Path, what: str, lines: Lines) -> str:
+def _at(where: Path, what: str, lines: Lines) -> Finding:
     """`what`, said of a key that nobody knows; unless it is a word, it may be a secret."""
     if _WORD.fullmatch(str(where[-1])):
         return lines.at(where, what)
     hidden: Path = (*where[:-1], "(not shown)")
-    return Lines(lines.file, {hidden: lines.numbers.get(where, 1)}).at(hidden, what)
+    return Lines(lines.file, {hidden: lines.places.get(where, START)}).at(hidden, what)
 
 
 def in_words(kind: str, said: str) -> str:
