@@ -24,10 +24,10 @@ from pydantic import (
 from shared import secret_refs
 from shared.errors import Mistake
 from shared.settings import check_url
-from subscriber import checks, destinations
+from subscriber import checks, destinations, overlaps, pagers
 from subscriber.destination import Destination
 from subscriber.durations import Duration
-from subscriber.findings import Finding, Mistakes
+from subscriber.findings import Finding, Mistakes, in_order
 from subscriber.hints import did_you_mean
 from subscriber.owners import Owner
 from subscriber.rules import STRICT, Override, Rule, checked_name, not_empty
@@ -142,12 +142,18 @@ def read(content: Any, lines: Lines) -> Configuration:
     mistakes += checks.mistakes(rules, overrides, found, accounts, lines)
     if file is None or mistakes:
         raise Mistakes(mistakes)
-    unused = checks.unused(file.rules, file.overrides, found, lines)
+    warnings = (
+        *checks.unused(file.rules, file.overrides, found, lines),
+        *checks.odd_words(rules, lines),
+        *checks.shared(found, lines),
+        *overlaps.found(file.rules, file.overrides, found, lines),
+        *pagers.missed(file.rules, file.overrides, found, lines),
+    )
     return Configuration(
         dbt_cloud=file.dbt_cloud,
         destinations=found,
         rules=file.rules,
-        warnings=(*unused, *checks.odd_words(rules, lines), *checks.shared(found, lines)),
+        warnings=in_order(warnings),
         overrides=file.overrides,
         owners=file.owners,
         max_event_age=file.max_event_age,

@@ -30,9 +30,14 @@ class Finding:
         return ": ".join(part for part in (self.place, self.key, self.what) if part)
 
 
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """`findings` as they stand in the file."""
+    return tuple(sorted(findings, key=lambda each: (each.line, each.column)))
+
+
 class Mistakes(Mistake):
     """Mistakes, each of which is a finding; in the order of the file."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings = tuple(sorted(findings, key=lambda each: (each.line, each.column)))
+        self.findings = in_order(findings)
         super().__init__("\n".join(map(str, self.findings)))
