@@ -61,11 +61,15 @@ class DbtCloudSettings(BaseModel):
 
     model_config = STRICT
 
-    host: str = "cloud.getdbt.com"
-    token: SecretStr
-    accounts: tuple[NonNegativeInt, ...] = ()
-    base_url: str | None = None
-    metadata_url: str | None = None
+    host: str = Field("cloud.getdbt.com", description="the host of your account's access URL")
+    token: SecretStr = Field(
+        description="where a service token is kept that may read metadata and, better, runs"
+    )
+    accounts: tuple[NonNegativeInt, ...] = Field(
+        (), description="ids of your accounts; events of others are told to nobody"
+    )
+    base_url: str | None = Field(None, description="another address of the Administrative API")
+    metadata_url: str | None = Field(None, description="another address of the Discovery API")
 
     @field_validator("token")
     @classmethod
@@ -94,15 +98,27 @@ class DbtCloudSettings(BaseModel):
 
 
 class File(BaseModel):
+    """What happens after a dbt Cloud run: the configuration of Afterrun."""
+
     model_config = STRICT
 
-    version: Literal[1]
-    dbt_cloud: DbtCloudSettings
-    max_event_age: Duration = MAX_EVENT_AGE
-    owners: dict[str, Owner] = Field(default_factory=dict)
-    destinations: dict[str, dict[str, Any]] = Field(min_length=1)
-    rules: Annotated[tuple[Rule, ...], BeforeValidator(not_empty)]
-    overrides: tuple[Override, ...] = ()
+    version: Literal[1] = Field(description="of this form of configuration")
+    dbt_cloud: DbtCloudSettings = Field(description="where dbt Cloud is, and what opens it")
+    max_event_age: Duration = Field(
+        MAX_EVENT_AGE, description="how old an event may be to be told by itself"
+    )
+    owners: dict[str, Owner] = Field(
+        default_factory=dict, description="how owners of nodes are reached, by their names in dbt"
+    )
+    destinations: dict[str, dict[str, Any]] = Field(
+        min_length=1, description="what may be told, refreshed or run, by names of yours"
+    )
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(not_empty)] = Field(
+        description="when to do so; all that match apply"
+    )
+    overrides: tuple[Override, ...] = Field(
+        (), description="where what happens in an environment goes instead"
+    )
 
 
 @dataclass(frozen=True)

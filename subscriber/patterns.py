@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
 NAME = "name:"
 NOT = "!"
@@ -173,4 +173,12 @@ def _pattern(value: Any) -> str:
     return f"{no}{named}{bare}"
 
 
-PatternsField = Annotated[Patterns, PlainValidator(parse)]
+# one `!` at the most; and something besides it and `name:`
+_PATTERN = {
+    "type": ["string", "integer"],
+    "pattern": r"^(?!\s*!\s*!)(?!\s*(?:!\s*)?(?:[Nn][Aa][Mm][Ee]:\s*)?$)",
+    "description": "a name, an id, a glob (*, ?, [ab]), name:... to the letter, !... to leave out",
+}
+_SCHEMA = {"anyOf": [_PATTERN, {"type": "array", "items": _PATTERN, "minItems": 1}]}
+
+PatternsField = Annotated[Patterns, PlainValidator(parse), WithJsonSchema(_SCHEMA)]
