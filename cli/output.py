@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from subscriber.diagnosis import clean
+from subscriber.diagnosis import clean, visible
 
 NARROW = 60  # columns; below it a table is shown as one block a row
 
@@ -63,6 +63,16 @@ def say(text: object = "", style: Style = "") -> None:
     console().print(Text(shown(text), style=_STYLES[style]))
 
 
+def located(place: str, text: object, style: Style = "") -> None:
+    """A line of a result that is about a place in a file, whole where another program reads it.
+
+    `text` is ours and holds no secret: `token: this is empty` is shown as it is.
+    """
+    out = console()
+    line = Text(visible(place), style=_STYLES["strong"]) + Text(": " if place else "")
+    out.print(line + Text(visible(str(text)), style=_STYLES[style]), soft_wrap=not out.is_terminal)
+
+
 def raw(text: str) -> None:
     """A result as it is, for files and other programs: neither wrapped nor coloured."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -82,9 +92,10 @@ def warn(text: object) -> None:
     beside().print(Text(f"warning: {shown(text)}", style="yellow"))
 
 
-def failed(text: object) -> None:
-    """Why it ends here, and what to do; a line or several."""
-    beside().print(Text("error: ", style="red bold") + Text(shown(text)), soft_wrap=True)
+def failed(text: object, *, is_ours: bool = False) -> None:
+    """Why it ends here, and what to do; a line or several. What `is_ours` holds no secret."""
+    said = visible(str(text)) if is_ours else shown(text)
+    beside().print(Text("error: ", style="red bold") + Text(said), soft_wrap=True)
 
 
 @contextmanager

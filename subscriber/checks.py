@@ -1,19 +1,17 @@
 """Checks: what is wrong with rules though every key of them is right. Pure."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.event import RunEvent
 from subscriber.destination import Destination, Does
 from subscriber.findings import Finding
-from subscriber.hints import did_you_mean
-from subscriber.patterns import NAME, NOT, Patterns, is_glob, is_id
+from subscriber.hints import did_you_mean, meant
+from subscriber.patterns import NAME, NOT, Patterns, is_id
 from subscriber.rules import PROBLEMS, Override, Rule, RuleEvent, RuleOutcome
 from subscriber.yaml_lines import Lines, Path
 
 NEVER = "this can never match: it leaves out all that it asks for"
 ID_DIGITS = 19  # of an id of 64 bits
-SIMILAR = 0.75  # of 1, how alike a pattern and a name must be for one to be taken for the other
 
 # what each kind of kinds acts on; a rule that asks it for anything else would never do anything
 _ACTS_ON: Mapping[Does, tuple[RuleOutcome, ...]] = {
@@ -68,8 +66,8 @@ def mistakes(
         if rule.name in names:
             told.append(lines.at((*place, "name"), "another rule has this name"))
         names.add(rule.name)
-        told += _misnamed(rule.then, (*place, "then"), lines)
-        told += _misnamed(rule.refresh.on_failure, (*place, "refresh", "on_failure"), lines)
+        told += misnamed(rule.then, (*place, "then"), lines)
+        told += misnamed(rule.refresh.on_failure, (*place, "refresh", "on_failure"), lines)
         never = (*_never(rule, known_accounts), *_never_told(rule), *_never_looked_at(rule))
         told += [_at(lines, (*place, *path), why) for path, why in never]
         for name in dict.fromkeys(rule.then):
@@ -81,7 +79,7 @@ def mistakes(
         told += _idle_refresh(rule, does, found, place, lines)
     for index, override in overrides.items():
         place = ("overrides", index)
-        told += _misnamed(override.then, (*place, "then"), lines)
+        told += misnamed(override.then, (*place, "then"), lines)
         if override.environment.matches_nothing:
             told.append(lines.at((*place, "environment"), NEVER))
         if all(name in found and found[name].does.starts for name in override.then):
@@ -90,7 +88,8 @@ def mistakes(
     return told
 
 
-def _misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[Finding]:
+def misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[Finding]:
+    """Names in the list at `place` that no destination bears, or that stand twice."""
     known = lines.names(("destinations",))
     for position, name in enumerate(then):
         at: Path = (*place, position)
@@ -275,31 +274,9 @@ def _almost(
         bare = pattern.removeprefix(NOT)
         if any(Patterns((bare,)).match(id=id_, name=name) for id_, name in known):
             continue
-        if meant := _meant(bare, names):
-            hint = f"no {key} of the last events matches; did you mean `{meant}`?"
+        if name := meant(bare, names):
+            hint = f"no {key} of the last events matches; did you mean `{name}`?"
             yield _at(lines, (*place, position), hint)
-
-
-def _meant(pattern: str, names: Mapping[str, str]) -> str:
-    """The name that `pattern`, which matches none, may be a slip of; empty if there is none.
-
-    `names` are those known, by how they read without capital letters.
-    """
-    if is_id(pattern):
-        return f"{NAME}{pattern}" if pattern in names else ""
-    word = pattern.removeprefix(NAME).casefold()
-    if not is_glob(pattern):
-        return _closest(word, names)
-    begin, end = word.partition("*")[0], word.rpartition("*")[2]
-    begun = {name[: len(begin)]: meant for name, meant in names.items()}
-    ended = {name[-len(end) :]: meant for name, meant in names.items()}
-    return _closest(word, names) or _closest(begin, begun) or _closest(end, ended)
-
-
-def _closest(word: str, names: Mapping[str, str]) -> str:
-    """The name that `word` is almost the same as; two letters are almost the same as too many."""
-    close = difflib.get_close_matches(word, names, n=1, cutoff=SIMILAR) if len(word) > 2 else ()
-    return names[close[0]] if close else ""
 
 
 def _at(lines: Lines, path: Path, what: str) -> Finding:

@@ -147,6 +147,7 @@ def read(content: Any, lines: Lines) -> Configuration:
     """
     found, mistakes = _destinations(content, lines)
     rules, overrides = _each(Rule, content, "rules"), _each(Override, content, "overrides")
+    mistakes += _misnamed(content, {"rules": rules, "overrides": overrides}, lines)
     owners = content.get("owners") if isinstance(content, dict) else None
     mistakes += _owners(owners if isinstance(owners, dict) else {}, lines)
     file: File | None = None
@@ -185,6 +186,18 @@ def _each(model: type[M], content: Any, key: str) -> dict[int, M]:
         with suppress(ValidationError):
             found[index] = model.model_validate(item)
     return found
+
+
+def _misnamed(
+    content: Any, could_be_read: Mapping[str, Mapping[int, Any]], lines: Lines
+) -> Iterator[Finding]:
+    """Names that nothing bears in rules and overrides that cannot be read for another reason."""
+    for key, readable in could_be_read.items():
+        listed = content.get(key) if isinstance(content, dict) else None
+        for index, item in enumerate(listed if isinstance(listed, list) else ()):
+            then = item.get("then") if isinstance(item, dict) and index not in readable else None
+            if isinstance(then, list) and all(isinstance(name, str) for name in then):
+                yield from checks.misnamed(then, (key, index, "then"), lines)
 
 
 def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[Finding]:
