@@ -56,7 +56,7 @@ def seen(admin: Admin, wanted: Sequence[int]) -> Seen:
     visible = _visible(admin)
     ids = [str(each) for each in wanted] or list(visible)
     found = {id_: Account(admin, id_).names() for id_ in ids if id_ in visible or not visible}
-    host = urlsplit(admin.base_url).netloc or "?"
+    host = urlsplit(admin.base_url).hostname or "?"
     if not ids:
         raise PermanentFailure(
             f"{host} shows this token no account at all: is it a token of yours?"
@@ -77,7 +77,7 @@ def _visible(admin: Admin) -> tuple[str, ...]:
         if refused.status in (403, 404):
             return ()
         if refused.status == 401:
-            host = urlsplit(admin.base_url).netloc or "?"
+            host = urlsplit(admin.base_url).hostname or "?"
             raise Refused(
                 f"{host} does not accept the token (401): either it is not right, or no longer, or "
                 "the account is on another host; `dbt_cloud.host` is that of the access URL in dbt "

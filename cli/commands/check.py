@@ -103,7 +103,7 @@ def _say(found: Checked, *, strict: bool) -> None:
     for each in found.warnings:
         output.located(each.place, f"warning: {_without_place(each)}", "warn")
     is_right = found.is_right(strict=strict)
-    output.say(checking.summary(found), "good" if is_right else "bad")
+    output.located("", checking.summary(found), "good" if is_right else "bad")
 
 
 def _without_place(found: Finding) -> str:
