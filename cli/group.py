@@ -61,7 +61,7 @@ class Commands(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(Exit.CLOSED_PIPE) from None
         except Mistake as mistake:
-            output.failed(str(mistake), is_ours=True)
+            output.failed(str(mistake))
             raise typer.Exit(Exit.MISTAKE) from None
         except Failure as failure:
             output.failed(str(failure))

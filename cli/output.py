@@ -53,9 +53,15 @@ def beside() -> Console:
     return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
+class Own(str):
+    """Words of our own: what looks like a secret in them is a reference, `secret:NAME`."""
+
+    __slots__ = ()
+
+
 def shown(text: object) -> str:
     """`text` fit for a terminal, whoever wrote it."""
-    return clean(str(text))
+    return visible(text) if isinstance(text, Own) else clean(str(text))
 
 
 def say(text: object = "", style: Style = "") -> None:
@@ -63,14 +69,37 @@ def say(text: object = "", style: Style = "") -> None:
     console().print(Text(shown(text), style=_STYLES[style]))
 
 
+def spans(*parts: str | Cell, indent: int = 0) -> None:
+    """One paragraph of a result, of parts in styles of their own; each of its lines is indented."""
+    out = console()
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    text = Text.assemble(*((_spaced(each.text), _STYLES[each.style]) for each in cells))
+    for line in text.wrap(out, max(out.width - indent, NARROW // 3)):
+        line.rstrip()
+        out.print(Text(" " * indent) + line)
+
+
+def _spaced(text: str) -> str:
+    """`text` fit for a terminal, with the spaces around it."""
+    bare = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return " " * before + shown(bare) + " " * (len(text) - before - len(bare)) if bare else text
+
+
+def whole(text: object, style: Style = "", indent: int = 0) -> None:
+    """A line that is never broken, as people copy it: an address, a key."""
+    console().print(Text(" " * indent + shown(text), style=_STYLES[style]), soft_wrap=True)
+
+
 def located(place: str, text: object, style: Style = "") -> None:
     """A line of a result that is about a place in a file, whole where another program reads it.
 
-    `text` is ours and holds no secret: `token: this is empty` is shown as it is.
+    It is ours: what a finding says of a secret is where it stands, never the secret.
     """
     out = console()
-    line = Text(visible(place), style=_STYLES["strong"]) + Text(": " if place else "")
-    out.print(line + Text(visible(str(text)), style=_STYLES[style]), soft_wrap=not out.is_terminal)
+    line = Text(shown(Own(place)), style=_STYLES["strong"]) + Text(": " if place else "")
+    said = Text(shown(Own(text)), style=_STYLES[style])
+    out.print(line + said, soft_wrap=not out.is_terminal)
 
 
 def raw(text: str) -> None:
@@ -88,14 +117,19 @@ def hint(text: object) -> None:
     beside().print(Text(shown(text), style="dim"))
 
 
+def command(text: str) -> None:
+    """A command that helps: on a line of its own and never broken, as people copy it."""
+    beside().print(Text(f"  {shown(Own(text))}", style="dim"), soft_wrap=True)
+
+
 def warn(text: object) -> None:
     beside().print(Text(f"warning: {shown(text)}", style="yellow"))
 
 
-def failed(text: object, *, is_ours: bool = False) -> None:
-    """Why it ends here, and what to do; a line or several. What `is_ours` holds no secret."""
-    said = visible(str(text)) if is_ours else shown(text)
-    beside().print(Text("error: ", style="red bold") + Text(said), soft_wrap=True)
+def failed(text: object) -> None:
+    """Why it ends here, and what to do; a line or several. It is ours: failures quote no secret."""
+    said = Text(shown(Own(text)))
+    beside().print(Text("error: ", style="red bold") + said, soft_wrap=True)
 
 
 @contextmanager
@@ -125,6 +159,26 @@ def table(
             out.print()
     else:
         out.print(_table(columns, cells))
+
+
+def facts(rows: Iterable[tuple[str, str | Cell]]) -> None:
+    """What is known of one thing: a label and a value each, the empty ones left out.
+
+    A value without spaces, such as a URL, is never broken.
+    """
+    out = console()
+    cells = [(label, v if isinstance(v, Cell) else Cell(v)) for label, v in rows]
+    kept = [(label, cell) for label, cell in cells if cell.text]
+    indent = max((len(label) for label, _ in kept), default=0) + 2
+    for label, cell in kept:
+        text = _text(cell, Column(""))
+        is_whole = not any(each.isspace() for each in text.plain)
+        lines = [text] if is_whole else text.wrap(out, max(out.width - indent, NARROW // 3))
+        for number, line in enumerate(lines):
+            line.rstrip()
+            before = Text("" if number else label, style="dim")
+            before.pad_right(indent - len(before))
+            out.print(before + line, soft_wrap=True)
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Table:

@@ -156,20 +156,20 @@ def groups(causes: Sequence[Cause], by: Literal["owner", "cause"]) -> tuple[Grou
 
 
 def clean(text: str) -> str:
-    """`text` fit to be shown to people elsewhere: `visible`, and with what looks like a secret
-    redacted. Safe to repeat.
+    """`text` fit to be shown to people elsewhere. Safe to repeat.
+
+    Without ANSI colours, control characters and what is no character at all; without characters
+    that are not seen but change how a text reads; with what looks like a secret redacted.
     """
     return redacted(visible(text)).strip()
 
 
 def visible(text: str) -> str:
-    """`text` as it can be read: without ANSI colours, control characters and what is no character
-    at all; without characters that are not seen but change how a text reads.
-    """
+    """The same with what looks like a secret left in it: for words of our own."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in plain or "\x9b" in plain:
         plain = _ANSI.sub("", plain)
-    return _UNSEEN.sub("", plain).strip()
+    return _UNSEEN.sub("", plain)
 
 
 def telling_line(error: str) -> str:

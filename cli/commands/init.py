@@ -83,7 +83,7 @@ def init(
     given = {name: value for name, value in flags.items() if value is not None}
     if not yes and not sys.stdin.isatty():
         raise Mistake("there is no terminal to ask on: give --yes, and flags for the answers")
-    start = Interview(given, _sets(sets or ()), None if yes else _asked, _refused).start()
+    start = Interview(given, _sets(sets or ()), None if yes else _asked, output.failed).start()
     made = starting.text(start)
     _write(file.with_name(schema.NAME), schema.text(), force=True)
     _write(file, made, force=force)
@@ -99,10 +99,6 @@ def _sets(sets: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter("write --set KEY=VALUE")
         found[key] = value
     return found
-
-
-def _refused(why: str) -> None:
-    output.failed(why, is_ours=True)
 
 
 def _asked(question: str) -> str:
