@@ -91,17 +91,6 @@ def whole(text: object, style: Style = "", indent: int = 0) -> None:
     console().print(Text(" " * indent + shown(text), style=_STYLES[style]), soft_wrap=True)
 
 
-def located(place: str, text: object, style: Style = "") -> None:
-    """A line of a result that is about a place in a file, whole where another program reads it.
-
-    It is ours: what a finding says of a secret is where it stands, never the secret.
-    """
-    out = console()
-    line = Text(shown(Own(place)), style=_STYLES["strong"]) + Text(": " if place else "")
-    said = Text(shown(Own(text)), style=_STYLES[style])
-    out.print(line + said, soft_wrap=not out.is_terminal)
-
-
 def raw(text: str) -> None:
     """A result as it is, for files and other programs: neither wrapped nor coloured."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -197,6 +186,17 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Table:
 
 def _text(cell: Cell, column: Column) -> Text:
     return Text(shown(cell.text), style=_STYLES[cell.style or column.style])
+
+
+def located(place: str, text: object, style: Style = "") -> None:
+    """A line of a result that is about a place in a file, whole where another program reads it.
+
+    It is ours: what a finding says of a secret is where it stands, never the secret.
+    """
+    out = console()
+    line = Text(shown(Own(place)), style=_STYLES["strong"]) + Text(": " if place else "")
+    said = Text(shown(Own(text)), style=_STYLES[style])
+    out.print(line + said, soft_wrap=not out.is_terminal)
 
 
 def when(at: datetime | None) -> str:
