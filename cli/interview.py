@@ -178,7 +178,9 @@ def _reference_or_none(value: str) -> str:
 
 
 def _host(value: str) -> str:
-    return _checked(DbtCloudSettings, "host", value)
+    _checked(DbtCloudSettings, "host", value)
+    # as the service has it: it may have been copied from the browser
+    return DbtCloudSettings.model_validate({"host": value, "token": "env:TOKEN"}).host
 
 
 def _account(value: str) -> str:

@@ -199,6 +199,12 @@ def located(place: str, text: object, style: Style = "") -> None:
     out.print(line + said, soft_wrap=not out.is_terminal)
 
 
+def question(text: str) -> None:
+    """What is asked, wrapped at words; what is typed follows in the same line."""
+    beside().print(Text(shown(Own(text.rstrip()))), end=" ")
+    sys.stderr.flush()
+
+
 def when(at: datetime | None) -> str:
     """A time for people, in UTC: what is written in logs and alerts reads the same everywhere."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""

@@ -102,8 +102,7 @@ def _sets(sets: Sequence[str]) -> dict[str, str]:
 
 
 def _asked(question: str) -> str:
-    sys.stderr.write(question)
-    sys.stderr.flush()
+    output.question(question)
     try:
         return input()
     except EOFError:

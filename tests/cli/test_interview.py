@@ -113,7 +113,9 @@ def test_each_kind_is_asked_for_all_that_it_needs(kind: str) -> None:
 
 
 def test_an_answer_that_is_not_taken_is_asked_for_again() -> None:
-    talk = Talk(["https://a b", "ab123.us1.dbt.com", "none", "12", "", "", "env:K", "", ""])
+    talk = Talk(
+        ["https://a b", "https://ab123.us1.dbt.com/", "none", "12", "", "", "env:K", "", ""]
+    )
 
     start = talk.start()
 

@@ -496,6 +496,20 @@ overrides:
     ]
 
 
+def test_names_that_nothing_bears_are_said_of_rules_too_that_have_other_mistakes() -> None:
+    wrong = RULES.replace("outcome: failed", "outcome: fail").replace("[oncall]", "[oncal]")
+    wrong = wrong.replace("outcome: succeeded", "outcome: success").replace("[revenue]", "[revenu]")
+
+    said = mistakes(HEAD + DESTINATIONS + wrong)
+
+    assert [each.partition(": ")[2].partition(":")[0] for each in said] == [
+        "rules[0].when.outcome[0]",
+        "rules[0].then[0]",
+        "rules[1].when.outcome[0]",
+        "rules[1].then[0]",
+    ]
+
+
 def test_a_file_says_whose_nodes_are_whose_how_old_is_old_and_what_goes_elsewhere() -> None:
     found = read(
         GOOD.replace("version: 1", "version: 1\nmax_event_age: 2h")
