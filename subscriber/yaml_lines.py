@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import yaml
@@ -43,14 +44,18 @@ class Lines:
             known = known[:-1]
         return Finding(what, self.file, *self.places.get(known, START), _written(path))
 
-    def names(self, path: Path) -> list[str]:
+    def names(self, path: Path) -> Sequence[str]:
         """The keys of the mapping at `path`."""
-        depth = len(path) + 1
-        return [
-            str(found[-1])
-            for found in self.places
-            if len(found) == depth and found[:-1] == path and isinstance(found[-1], str)
-        ]
+        return self._names.get(path, ())
+
+    @cached_property
+    def _names(self) -> Mapping[Path, Sequence[str]]:
+        """The keys of each mapping: asked for once for each rule, of which there may be many."""
+        found: dict[Path, list[str]] = {}
+        for path in self.places:
+            if path and isinstance(path[-1], str):
+                found.setdefault(path[:-1], []).append(path[-1])
+        return found
 
 
 def parse(text: str, file: str) -> tuple[Any, Lines]:

@@ -127,8 +127,8 @@ def test_the_names_below_a_key_are_known() -> None:
     _, lines = parse("destinations:\n  a: {kind: x}\n  b: {kind: y}\nrules: [a]\n", "rules.yaml")
 
     assert lines.names(("destinations",)) == ["a", "b"]
-    assert lines.names(("rules",)) == []
-    assert Lines("empty").names(()) == []
+    assert list(lines.names(("rules",))) == []
+    assert list(Lines("empty").names(())) == []
 
 
 @pytest.mark.parametrize(
