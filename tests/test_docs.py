@@ -25,6 +25,8 @@ COMMAND = re.compile(
     r"(?P<rest>[a-z-][^\n`|;&>#)]*)"
 )
 
+NO_COMMAND = "afterrun digest"  # what PagerDuty has as the class of a digest
+
 
 def without_code(text: str) -> str:
     return IN_CODE.sub("", text)
@@ -41,8 +43,11 @@ def commands_in(text: str) -> Iterator[str]:
     """What follows `afterrun` wherever it is shown as a command."""
     for found in IN_CODE.finditer(text):
         shown = found["inline"] or found["block"]
+        if found["kind"] not in (None, "", "sh", "bash", "console"):
+            continue
         for command in COMMAND.finditer(shown.replace("\\\n", " ")):
-            yield command["rest"].strip()
+            if shown != NO_COMMAND:
+                yield command["rest"].strip()
 
 
 def parameters(command: Any) -> set[str]:
