@@ -7,7 +7,7 @@ noted and counts as delivered at once.
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.history import Entry
@@ -15,13 +15,15 @@ from shared.event import RunEvent
 from subscriber.actions import Action
 from subscriber.configuration import Configuration
 from subscriber.decisions import Decisions, event_key
-from subscriber.ledger.contract import Change, Kind, Ledger, Subject, Work
+from subscriber.ledger.contract import Change, Kind, Ledger, Settlement, Subject, Work
 from subscriber.ledger.memory import MemoryLedger
+from subscriber.remembered import recall
 from subscriber.run import Answer, Question
 from subscriber.tried import Outcome
 from subscriber.waking import Waking
 
 LEASE = timedelta(minutes=1)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Rehearsal:
     told: list[Told] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.kept = _Copy(self.ledger)
+        self.kept = Copy(self.ledger)
         self._answers: dict[tuple[str, str], Answer] = {}
         self._decisions = Decisions(
             configuration=self.configuration,
@@ -67,6 +69,10 @@ class Rehearsal:
         body = {"event": entry.body.decode()}
         self.kept.record(Work(key, Kind.EVENT, body, recorded_at=self.now, due_at=self.now))
         self._take_up(self.kept.work(key))
+        for episode in recall(self.kept, event).state.episodes.values():
+            if episode.timer and episode.latest_run == int(event.run_id):
+                # it was open before: the service's timer still looks at it
+                self.kept.bring(episode.timer)
         return key
 
     def until(self, at: datetime) -> None:
@@ -76,6 +82,12 @@ class Rehearsal:
             self.now = max(self.now, due[0].due_at or self.now)
             self._take_up(due[0])
         self.now = max(self.now, at)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When time alone may change something next; None for never."""
+        due = self.kept.due(_END_OF_TIME, 1)
+        return due[0].due_at if due else None
 
     def result(self, key: str) -> dict[str, Any]:
         """What the record of an event would hold: outcome, rules, reasons, actions, notes."""
@@ -88,6 +100,9 @@ class Rehearsal:
 
     def about(self, event: RunEvent, question: Question) -> Answer:
         """What dbt Cloud would answer: see `AsksDbtCloud`."""
+        ours = self.configuration.dbt_cloud.accounts
+        if ours and event.account_id not in map(str, ours):
+            return Answer(is_unknown_account=True)
         return self._answers.get((event.account_id, event.run_id), Answer())
 
     def _clock(self) -> datetime:
@@ -113,13 +128,21 @@ class Rehearsal:
         self.kept.settle(work.key, owner=owner, now=self.now, result=result)
 
 
-class _Copy(MemoryLedger):
+class Copy(MemoryLedger):
     """A ledger in memory that begins as another one is, which is only read."""
 
     def __init__(self, original: Ledger | None) -> None:
         super().__init__()
         self._original = original
         self._known: set[str] = set()
+
+    def bring(self, key: str) -> None:
+        """Have here what the original has as `key`, unless there is something already."""
+        if self._original is None or super().work(key) is not None:
+            return
+        found = self._original.work(key)
+        if found is not None:
+            self.record(found)
 
     def subjects(self, keys: Sequence[str]) -> Sequence[Subject]:
         new = [key for key in keys if key not in self._known]
@@ -130,9 +153,21 @@ class _Copy(MemoryLedger):
         self._known.update(new)
         return super().subjects(keys)
 
+    def decide(
+        self, changes: Sequence[Change], due: Sequence[Work], settles: Settlement | None = None
+    ) -> bool:
+        for work in due:
+            # what has been told already is not told again
+            self.bring(work.key)
+        return super().decide(changes, due, settles)
+
     def work(self, key: str) -> Work | None:
         found = super().work(key)
         return found if found or self._original is None else self._original.work(key)
+
+    def cooldown(self, name: str) -> datetime | None:
+        found = super().cooldown(name)
+        return found if found or self._original is None else self._original.cooldown(name)
 
 
 class _Nowhere:

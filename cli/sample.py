@@ -4,7 +4,10 @@ Each is a history of its own in `samples/`, made from what real dbt wrote once; 
 `tests/cli/samples.py`. No network and no account is needed.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 from cli import history
@@ -13,6 +16,7 @@ from shared.errors import Mistake
 from subscriber.hints import did_you_mean
 
 SUFFIX = ".jsonl"
+_TIMES = ("runStartedAt", "runFinishedAt", "runErroredAt")
 
 ABOUT: Mapping[str, str] = {
     "failed-model": "a model has a database error; 11 nodes after it are skipped",
@@ -53,3 +57,36 @@ def story(name: str) -> Sequence[Entry]:
         )
     file = files("cli") / "samples" / f"{name}{SUFFIX}"
     return [history.parsed(text, f"sample {name}") for text in file.read_text("utf-8").splitlines()]
+
+
+def moved(story: Sequence[Entry], happens: datetime) -> list[Entry]:
+    """`story`, all its times moved so that its last event happens then."""
+    by = happens - time_of(story[-1])
+    return [changed(entry, by) for entry in story]
+
+
+def time_of(entry: Entry) -> datetime:
+    """When the event was told; the beginning of time if it does not say."""
+    event = entry.event
+    return event.occurred_at or event.finished_at or datetime.min.replace(tzinfo=UTC)
+
+
+def changed(
+    entry: Entry,
+    by: timedelta = timedelta(0),
+    *,
+    account: str = "",
+    data: Mapping[str, str | int] | None = None,
+) -> Entry:
+    """`entry` at another time, of another account, with other fields of `data`, as a webhook has
+    them; what dbt Cloud answers of it stays.
+    """
+    told = json.loads(entry.body)
+    told["data"] |= data or {}
+    if account:
+        told["accountId"] = int(account)
+    for fields, name in [(told, "timestamp"), *((told["data"], name) for name in _TIMES)]:
+        if name in fields:
+            time = datetime.fromisoformat(fields[name]) + by
+            fields[name] = time.isoformat().replace("+00:00", "Z")
+    return replace(entry, body=json.dumps(told).encode())
