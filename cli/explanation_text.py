@@ -10,6 +10,7 @@ from cli.explanation import Explanation, Judged, Place
 from cli.output import Cell, Style
 from cli.payload import payload
 from cli.rehearsal import Told
+from subscriber.actions import Verb
 from subscriber.configuration import Configuration
 from subscriber.destination import Does
 from subscriber.diagnosis import Cause, Diagnosis, groups
