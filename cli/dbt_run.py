@@ -4,17 +4,16 @@ With the configuration's own token, as the service asks.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 from cli.history import Entry
 from cli.meant import Meant, Source
-from cli.rehearsal import Copy
+from cli.rehearsal_ledger import RehearsalLedger
 from shared import secret_refs
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber import wiring
 from subscriber.configuration import DbtCloudSettings
-from subscriber.dbt_cloud.account import Account, Names, body_of
+from subscriber.dbt_cloud.account import Account, body_of
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.ask import DbtCloud
 from subscriber.decisions import NODES_ASKED
@@ -26,11 +25,15 @@ from subscriber.secrets import Secrets
 from subscriber.settings import Places
 
 ACCOUNTS_LIMIT = 20  # of the token's, in which a run is looked for
-NO_NAMES = Names({}, {}, {})
 
 _REFUSED = (
     "{host} refused the token (it says: Invalid token). It is another account's, or "
     "`dbt_cloud.host` is not the host of your access URL (Account settings, Access URLs)"
+)
+
+_UNNAMED = (
+    "The token may not list {}, whose names a webhook tells and a run does not: rules that ask "
+    "for such names match here."
 )
 
 
@@ -40,7 +43,7 @@ class Asker:
     def __init__(self, chosen: DbtCloudSettings, places: Places, ledger: Ledger | None) -> None:
         secrets = Secrets(wiring.secret_reader(places).resolve)
         ref = secret_refs.parse(chosen.token.get_secret_value())
-        self._dbt_cloud: DbtCloud = wiring.dbt_cloud(chosen, secrets, Copy(ledger))
+        self._dbt_cloud: DbtCloud = wiring.dbt_cloud(chosen, secrets, RehearsalLedger(ledger))
         self._admin: Admin = wiring.admin(chosen, lambda: secrets.value(ref))
         self._named = [str(account) for account in chosen.accounts]
         self._ledger = ledger
@@ -77,16 +80,20 @@ class Asker:
             if refused.status in (403, 404):
                 return None
             raise self._said(refused) from None
-        names = NO_NAMES
-        # a token may be able to see runs and not what they belong to
-        with suppress(Refused):
-            names = account.names()
+        names = account.names(also_deleted=True)
         body = body_of(run, account.id, names)
         if body is None:
             raise TemporaryFailure(
                 f"run {run_id} goes on still; it can be explained once it has ended"
             )
-        return Meant(Source.RUN, f"run {run_id}", (Entry(body, Answer()),), is_to_ask=True)
+        hidden = [what for what in names.hidden if what != "jobs"]
+        return Meant(
+            Source.RUN,
+            f"run {run_id}",
+            (Entry(body, Answer()),),
+            is_to_ask=True,
+            notice=_UNNAMED.format(" and ".join(hidden)) if hidden else "",
+        )
 
     def _accounts(self) -> Sequence[str]:
         if self._named:

@@ -78,6 +78,8 @@ class Explaining:
 
     def notices(self, found: Meant, explanation: Explanation) -> Iterator[str]:
         """What to know before anything else."""
+        if found.notice:
+            yield found.notice
         work = self.record(found)
         if work is not None and work.is_settled:
             count = len(work.result.get("actions", ()))

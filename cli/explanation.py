@@ -19,7 +19,7 @@ from subscriber.ledger.contract import Ledger
 from subscriber.matching import Verdict, judged, overriding
 from subscriber.remembered import recall
 from subscriber.rules import Override
-from subscriber.run import Answer, Level, Outcome, Question, outcome
+from subscriber.run import Answer, Level, Outcome, outcome
 from subscriber.states import State
 
 LOOKS_AHEAD = timedelta(hours=24)
@@ -112,7 +112,9 @@ def explained(
     until = decided_at + LOOKS_AHEAD
     rehearsal.until(until)
     later = _first_of_each(rehearsal.told[so_far + len(told) :])
-    event, answer = entry.event, rehearsal.about(entry.event, Question())
+    event, answer = entry.event, entry.answer
+    if not rehearsal.is_ours(event):
+        answer = Answer(is_unknown_account=True)
     ended = outcome(event)
     verdicts = judged(configuration, configuration.rules, event, ended, answer)
     went_out = {each.action.key for each in told}

@@ -43,6 +43,8 @@ class Meant:
     story: tuple[Entry, ...]
     is_to_ask: bool = False
     record: Work | None = None
+    notice: str = ""
+    """What to know of it before anything else, for people."""
 
     @property
     def event(self) -> RunEvent:

@@ -5,18 +5,17 @@ noted and counts as delivered at once.
 """
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.history import Entry
+from cli.rehearsal_ledger import RehearsalLedger
 from shared.event import RunEvent
 from subscriber.actions import Action
 from subscriber.configuration import Configuration
 from subscriber.decisions import Decisions, event_key
-from subscriber.ledger.contract import Change, Kind, Ledger, Settlement, Subject, Work
-from subscriber.ledger.memory import MemoryLedger
+from subscriber.ledger.contract import Kind, Ledger, Work
 from subscriber.remembered import recall
 from subscriber.run import Answer, Question
 from subscriber.tried import Outcome
@@ -44,10 +43,13 @@ class Rehearsal:
     now: datetime
     ledger: Ledger | None = None
     told: list[Told] = field(default_factory=list)
+    kept: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kept = Copy(self.ledger)
+        self.kept = self._own_ledger()
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._undecided: dict[str, tuple[str, str]] = {}
+        """The run that an event tells of, by its key: its answer is kept until it is decided on."""
         self._decisions = Decisions(
             configuration=self.configuration,
             ledger=self.kept,
@@ -64,15 +66,13 @@ class Rehearsal:
         """
         self.until(at)
         event = entry.event
-        self._answers[event.account_id, event.run_id] = entry.answer
         key = event_key(event)
+        self._answers[event.account_id, event.run_id] = entry.answer
+        self._undecided[key] = event.account_id, event.run_id
         body = {"event": entry.body.decode()}
         self.kept.record(Work(key, Kind.EVENT, body, recorded_at=self.now, due_at=self.now))
         self._take_up(self.kept.work(key))
-        for episode in recall(self.kept, event).state.episodes.values():
-            if episode.timer and episode.latest_run == int(event.run_id):
-                # it was open before: the service's timer still looks at it
-                self.kept.bring(episode.timer)
+        self._have_timers(event)
         return key
 
     def until(self, at: datetime) -> None:
@@ -100,10 +100,27 @@ class Rehearsal:
 
     def about(self, event: RunEvent, question: Question) -> Answer:
         """What dbt Cloud would answer: see `AsksDbtCloud`."""
-        ours = self.configuration.dbt_cloud.accounts
-        if ours and event.account_id not in map(str, ours):
+        if not self.is_ours(event):
             return Answer(is_unknown_account=True)
         return self._answers.get((event.account_id, event.run_id), Answer())
+
+    def is_ours(self, event: RunEvent) -> bool:
+        """Whether its account is one that the configuration names, if it names any."""
+        accounts = self.configuration.dbt_cloud.accounts
+        return not accounts or event.account_id in map(str, accounts)
+
+    def _have_timers(self, event: RunEvent) -> None:
+        """Have the service's timers of the episodes that the run touched, which were open before."""
+        if self.ledger is None:
+            return
+        for episode in recall(self.kept, event).state.episodes.values():
+            if episode.timer and episode.latest_run == int(event.run_id):
+                timer = self.ledger.work(episode.timer)
+                if timer is not None:
+                    self.kept.record(timer)
+
+    def _own_ledger(self) -> Ledger:
+        return RehearsalLedger(self.ledger)
 
     def _clock(self) -> datetime:
         return self.now
@@ -117,6 +134,10 @@ class Rehearsal:
         decides = self._waking if work.kind is Kind.TIMER else self._decisions
         for action in decides.on(work.key):
             self._deliver(self.kept.work(action.key))
+        if work.kind is Kind.EVENT and self.is_settled(work.key):
+            run = self._undecided.pop(work.key, None)
+            if run is not None and run not in self._undecided.values():
+                del self._answers[run]
 
     def _deliver(self, work: Work | None) -> None:
         if work is None or work.is_settled:
@@ -126,48 +147,6 @@ class Rehearsal:
         self.kept.claim(work.key, owner=owner, now=self.now, lease=LEASE)
         result = {"outcome": str(Outcome.DELIVERED)}
         self.kept.settle(work.key, owner=owner, now=self.now, result=result)
-
-
-class Copy(MemoryLedger):
-    """A ledger in memory that begins as another one is, which is only read."""
-
-    def __init__(self, original: Ledger | None) -> None:
-        super().__init__()
-        self._original = original
-        self._known: set[str] = set()
-
-    def bring(self, key: str) -> None:
-        """Have here what the original has as `key`, unless there is something already."""
-        if self._original is None or super().work(key) is not None:
-            return
-        found = self._original.work(key)
-        if found is not None:
-            self.record(found)
-
-    def subjects(self, keys: Sequence[str]) -> Sequence[Subject]:
-        new = [key for key in keys if key not in self._known]
-        if self._original is not None and new:
-            for subject in self._original.subjects(new):
-                if subject.version:
-                    super().decide([Change(Subject(subject.key, {}), subject.body)], [])
-        self._known.update(new)
-        return super().subjects(keys)
-
-    def decide(
-        self, changes: Sequence[Change], due: Sequence[Work], settles: Settlement | None = None
-    ) -> bool:
-        for work in due:
-            # what has been told already is not told again
-            self.bring(work.key)
-        return super().decide(changes, due, settles)
-
-    def work(self, key: str) -> Work | None:
-        found = super().work(key)
-        return found if found or self._original is None else self._original.work(key)
-
-    def cooldown(self, name: str) -> datetime | None:
-        found = super().cooldown(name)
-        return found if found or self._original is None else self._original.cooldown(name)
 
 
 class _Nowhere:

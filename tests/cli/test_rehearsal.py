@@ -5,7 +5,7 @@ from datetime import timedelta
 from cli.history import Entry
 from cli.rehearsal import Rehearsal
 from subscriber import configuration
-from subscriber.ledger.memory import MemoryLedger
+from subscriber.ledger.contract import Ledger
 from subscriber.run import Answer
 from subscriber.yaml_lines import parse
 from tests.builders import NOW, a_body, a_good_body, a_result
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 FAILED = Answer(results=(a_result(),), is_complete=True)
 
 
-def a_rehearsal(ledger: MemoryLedger | None = None) -> Rehearsal:
+def a_rehearsal(ledger: Ledger | None = None) -> Rehearsal:
     return Rehearsal(configuration.read(*parse(RULES, "rules.yaml")), NOW, ledger)
 
 
