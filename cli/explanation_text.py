@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from textwrap import dedent
 
-from cli import output
+from cli import output, page_text
 from cli.explanation import Explanation, Judged, Place
 from cli.output import Cell, Style
 from cli.payload import payload
@@ -225,7 +224,7 @@ def _others(found: Explanation, configuration: Configuration) -> None:
         output.spans(
             Cell("Not told: ", "dim"),
             Cell(", ".join(f"{name} ({_kind(configuration, name)})" for name in silent), "dim"),
-            Cell("; no rule that names them matches", "dim"),
+            Cell(f"; no rule that names {'it' if len(silent) == 1 else 'them'} matches", "dim"),
             indent=2,
         )
 
@@ -260,7 +259,8 @@ def _what(found: Explanation) -> None:
     elif found.answer.notes:
         _heading("What is not known")
     for note in found.answer.notes:
-        output.spans(Cell(f"Not all is known: {note}.", "warn"), indent=2)
+        end = "" if note.endswith("?") else "."
+        output.spans(Cell(f"Not all is known: {note}{end}", "warn"), indent=2)
 
 
 def _diagnosis(diagnosis: Diagnosis, style: Style) -> None:
@@ -273,8 +273,7 @@ def _diagnosis(diagnosis: Diagnosis, style: Style) -> None:
         output.spans(Cell(f"and {more} more nodes", "dim"), indent=2)
         _groups(diagnosis)
     if diagnosis.text:
-        for line in diagnosis.text.splitlines()[: 2 * LINES_SHOWN]:
-            output.spans(line, indent=2)
+        page_text.lines(diagnosis.text, 2, 2 * LINES_SHOWN)
     if diagnosis.skipped > sum(len(cause.skipped) for cause in causes[:CAUSES_SHOWN]):
         output.spans(Cell(f"{diagnosis.skipped} nodes were skipped in all", "dim"), indent=2)
 
@@ -285,13 +284,7 @@ def _cause(cause: Cause, style: Style) -> None:
     if result.owner and result.owner_email:
         whose = f"{result.owner} <{result.owner_email}>"
     output.spans(Cell(f"{result.kind} {result.name} ", style), Cell(result.said, "dim"), indent=2)
-    head, _, rest = cause.message.partition("\n")
-    # a caret below a column says nothing once the lines are wrapped
-    lines = [line for line in (head, *dedent(rest).splitlines()) if line.strip(" ^~")]
-    for line in lines[:LINES_SHOWN]:
-        output.spans(line, indent=6)
-    if len(lines) > LINES_SHOWN:
-        output.spans(Cell(f"... {len(lines) - LINES_SHOWN} lines more", "dim"), indent=6)
+    page_text.lines(cause.message, 6, LINES_SHOWN)
     facts = [
         ("owner", whose or ("none" if result.is_described else "not looked up")),
         ("group", result.group),

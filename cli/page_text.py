@@ -31,11 +31,11 @@ def show(action: Action) -> None:
         _item(item)
     if told.more:
         output.spans(told.more, indent=INDENT)
-    for title, lines in told.lists:
+    for title, below in told.lists:
         output.spans(Cell(title, "strong"), indent=INDENT)
-        for line in lines:
+        for line in below:
             output.spans(line, indent=2 * INDENT)
-    _lines(told.text, INDENT)
+    lines(told.text, INDENT)
     if told.facts:
         output.spans(Cell(" · ".join(f"{k}: {v}" for k, v in told.facts), "dim"), indent=INDENT)
     for link in told.links:
@@ -46,18 +46,20 @@ def show(action: Action) -> None:
 
 def _item(item: Item) -> None:
     output.spans(Cell(f"{item.title} ", "strong"), Cell(item.status, "dim"), indent=INDENT)
-    _lines(item.error, 3 * INDENT)
+    lines(item.error, 3 * INDENT)
     for label, value in item.facts:
         _pair(label, value, 3 * INDENT)
 
 
-def _lines(text: str, indent: int) -> None:
+def lines(text: str, indent: int, limit: int = LINES_SHOWN) -> None:
+    """Print the first lines of an error or a log, without those that say nothing."""
     head, _, rest = text.partition("\n")
-    lines = [line for line in (head, *dedent(rest).splitlines()) if line.strip()]
-    for line in lines[:LINES_SHOWN]:
+    # a caret below a column says nothing once the lines are wrapped
+    said = [line for line in (head, *dedent(rest).splitlines()) if line.strip(" ^~")]
+    for line in said[:limit]:
         output.spans(line, indent=indent)
-    if len(lines) > LINES_SHOWN:
-        output.spans(Cell(f"... {len(lines) - LINES_SHOWN} lines more", "dim"), indent=indent)
+    if len(said) > limit:
+        output.spans(Cell(f"... {len(said) - limit} lines more", "dim"), indent=indent)
 
 
 def _pair(label: str, value: str, indent: int) -> None:

@@ -110,7 +110,7 @@ class Rehearsal:
         return not accounts or event.account_id in map(str, accounts)
 
     def _have_timers(self, event: RunEvent) -> None:
-        """Have the service's timers of the episodes that the run touched, which were open before."""
+        """Have the service's own timers of the episodes that the run has touched."""
         if self.ledger is None:
             return
         for episode in recall(self.kept, event).state.episodes.values():

@@ -51,10 +51,7 @@ def load(name: str) -> Entry:
 def story(name: str) -> Sequence[Entry]:
     """The same, after the events that came before it, if it is about what follows from them."""
     if name not in ABOUT:
-        raise Mistake(
-            f"there is no sample `{name}`{did_you_mean(name, names())}; "
-            f"`afterrun render --list` shows all"
-        )
+        raise Mistake(f"there is no sample `{name}`{did_you_mean(name, names())}")
     file = files("cli") / "samples" / f"{name}{SUFFIX}"
     return [history.parsed(text, f"sample {name}") for text in file.read_text("utf-8").splitlines()]
 

@@ -20,6 +20,7 @@ from subscriber.run import Outcome, outcome
 
 NIGHT = timedelta(days=1)
 REMIND = timedelta(hours=24)
+WAIT = timedelta(hours=1)  # more than any event waits to be decided on
 DEFAULTS: Mapping[Verb, str] = {
     Verb.OPEN: "failed-model",
     Verb.UPDATE: "changed",
@@ -61,11 +62,12 @@ class Scene:
     def action(self) -> Action:
         """What the destination is told in the end. Raises NotTold, with the reason."""
         self._check(self.configuration.destinations[self.name])
+        self._check_sample()
         story = self._story()
         rehearsal = Rehearsal(self._alone(), sample.time_of(story[0]))
         for entry in story:
             key = rehearsal.hear(entry, sample.time_of(entry))
-        rehearsal.until(rehearsal.now + REMIND)
+        rehearsal.until(rehearsal.now + REMIND + WAIT)
         told = [each.action for each in rehearsal.told if each.action.verb is self.verb]
         if not told:
             result = rehearsal.result(key)
@@ -83,6 +85,19 @@ class Scene:
             )
         if self.verb is Verb.TELL and does is Does.ALERT and not destination.tells_ends():
             raise NotTold(f"{destination.kind()} hears of problems only")
+
+    def _check_sample(self) -> None:
+        entry = sample.load(self.sample)
+        ended, name = outcome(entry.event), f"the sample {self.sample}"
+        if entry.answer.is_unknown_account:
+            raise NotTold(f"nobody is told of {name}: its account does not exist")
+        if self.verb in (Verb.OPEN, Verb.UPDATE, Verb.REMIND) and not is_problem(entry):
+            raise NotTold(f"{name} is no problem")
+        if self.verb is Verb.CLOSE and ended not in (Outcome.FAILED, Outcome.SUCCEEDED):
+            raise NotTold(f"{name} ends no problem")
+        does = self.configuration.destinations[self.name].does
+        if does is Does.REFRESH and ended is not Outcome.SUCCEEDED:
+            raise NotTold(f"{name} gives no good data: nothing is refreshed after it")
 
     def _story(self) -> list[Entry]:
         """The sample, with what has to happen before or after it."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from shared.errors import Mistake
 from subscriber.actions import Action, Verb
 from subscriber.configuration import Configuration
 from subscriber.hints import did_you_mean
+from subscriber.page import page
 from subscriber.settings import configured
 
 app = apps.made()
@@ -110,8 +112,7 @@ def render(
     elif payload:
         _show_payloads(found)
     else:
-        for each in found:
-            _show(each)
+        _show(found)
     if not any(each.action for each in found):
         raise typer.Exit(Exit.FOUND)
 
@@ -152,24 +153,38 @@ def _rendered(
         return Rendered(scene, None, str(reason))
 
 
-def _title(each: Rendered) -> None:
-    scene = each.scene
-    output.spans(
-        Cell(scene.name, "strong"),
-        Cell(f" ({each.kind}) {scene.verb}, sample {scene.sample}", "dim"),
-    )
+def _title(*same: Rendered) -> None:
+    scene = same[0].scene
+    parts: list[str | Cell] = []
+    for each in same:
+        parts += [", "] if parts else []
+        parts += [Cell(each.scene.name, "strong"), Cell(f" ({each.kind})", "dim")]
+    output.spans(*parts, Cell(f": {scene.verb}, sample {scene.sample}", "dim"))
 
 
-def _show(each: Rendered) -> None:
-    _title(each)
+def _show(found: Sequence[Rendered]) -> None:
+    """What people read of each; what reads the same is shown once."""
+    by_text: dict[object, list[Rendered]] = {}
+    for each in found:
+        reads = page(each.action) if each.action else each.why_not
+        is_read = each.scene.verb is not Verb.REFRESH
+        key = (each.scene.verb, reads) if is_read else each.scene.name
+        by_text.setdefault(key, []).append(each)
+    for number, same in enumerate(by_text.values()):
+        if number:
+            output.say()
+        _title(*same)
+        _show_one(same[0])
+
+
+def _show_one(each: Rendered) -> None:
     if each.action is None:
         output.spans(Cell(each.why_not, "dim"), indent=2)
     elif each.action.verb is Verb.REFRESH:
-        output.spans(f"because: {each.action.message.headline}", indent=2)
-        output.raw(output.shown(each.payload))
+        output.spans(f"because {each.action.message.headline}:", indent=2)
+        output.raw(indent(output.shown(each.payload), "  "))
     else:
         page_text.show(each.action)
-    output.say()
 
 
 def _show_payloads(found: Sequence[Rendered]) -> None:
