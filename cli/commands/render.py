@@ -19,7 +19,7 @@ from subscriber.actions import Action, Verb
 from subscriber.configuration import Configuration
 from subscriber.hints import did_you_mean
 from subscriber.page import page
-from subscriber.settings import configured
+from subscriber.settings import DEFAULT_FILE, configured
 
 app = apps.made()
 COLUMNS = (Column("sample", whole=True), Column("what happens"))
@@ -135,7 +135,13 @@ def _wanted(
             found = example.load(kind)
             yield from ((found, name) for name in found.destinations)
         return
-    configuration = configured(environ(config=config))
+    env = environ(config=config)
+    try:
+        configuration = configured(env)
+    except Mistake as mistake:
+        if env.get("AFTERRUN_CONFIG") or Path(DEFAULT_FILE).is_file():
+            raise
+        raise Mistake(f"{mistake}\n--kind KIND shows a kind without a configuration") from None
     known = list(configuration.destinations)
     for name in names:
         if name not in known:

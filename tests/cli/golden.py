@@ -17,6 +17,7 @@ def main() -> None:
         for name in EXPLAINED:
             out = afterrun("explain", name, "--at", AT).out
             (GOLDEN / f"explain-{name}.txt").write_text(out, encoding="utf-8")
+        (GOLDEN / "render.txt").write_text(afterrun("render").out, encoding="utf-8")
 
 
 if __name__ == "__main__":

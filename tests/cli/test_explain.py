@@ -1,9 +1,10 @@
 """explain: who would be told what of an event, and why; nothing is sent, nothing is written."""
 
 import base64
-import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -309,17 +310,19 @@ def test_an_event_that_the_ledger_does_not_have_is_said(folder: Path) -> None:
 
 
 def test_it_writes_nothing(folder: Path) -> None:
-    ledger = happened(folder, sample.load("failed-model"))
-    ledger._file.close()
-    path = folder / "afterrun.db"
-    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    happened(folder, sample.load("failed-model"))
+    before = rows(folder)
 
     for name in ("failed-test", "recovered", "clone-failure", KEY):
         explained(name, "--offline", "--at", "2026-01-06T02:01:05Z")
 
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
-    listed = SqliteLedger(path).recorded(Kind.EVENT, before=NOW, limit=9)
-    assert [each.key for each in listed] == [KEY]
+    assert rows(folder) == before
+
+
+def rows(folder: Path) -> list[str]:
+    """All that the ledger's file holds."""
+    with closing(sqlite3.connect(folder / "afterrun.db")) as connection:
+        return list(connection.iterdump())
 
 
 def test_it_sends_nothing(folder: Path) -> None:
