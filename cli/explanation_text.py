@@ -233,7 +233,7 @@ def _later(found: Explanation, configuration: Configuration, *, with_payload: bo
     if not found.later:
         return
     _heading("Later, if nothing else happens")
-    said = ""
+    said = found.told[-1].action.message.headline if found.told else ""
     for told in found.later:
         action = told.action
         does, style = _does(str(action.verb), configuration, action.destination)

@@ -57,10 +57,7 @@ AsProject = Annotated[
 ]
 
 
-@app.command(
-    epilog="Examples: afterrun explain failed-model | afterrun explain event.json --fresh | "
-    "afterrun explain 70437497968255 --ledger firestore:my-project/afterrun"
-)
+@app.command(epilog="Example: afterrun explain failed-model --as-job 'Finance daily' --payload")
 def explain(
     *,
     event: Named,
@@ -77,7 +74,7 @@ def explain(
     payload: Payload = False,
     as_json: Json = False,
 ) -> None:
-    """Explain what an event would do: who would be told what, and why.
+    """Explain who would be told what of an event, and why.
 
     By the service's own decisions, on a copy of what its ledger remembers, if there is one here.
     Nothing is sent and nothing is written.

@@ -43,8 +43,8 @@ class Rendered:
 
 
 @app.command(
-    epilog="Examples: afterrun render | afterrun render data-alerts --sample failed-test --payload "
-    "| afterrun render --kind teams --verb close"
+    epilog="Examples: afterrun render data-alerts --sample failed-test; without a configuration: "
+    "afterrun render --kind teams --verb close"
 )
 def render(
     *,
