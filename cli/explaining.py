@@ -46,6 +46,8 @@ class Explaining:
                 accounts = [str(each) for each in self.configuration.dbt_cloud.accounts]
                 return meant.recorded(name, self.kept, accounts)
             case Source.RUN:
+                if came := meant.recorded_run(name, self.kept):
+                    return came
                 from cli.dbt_run import Asker
 
                 if self.is_offline:

@@ -205,14 +205,13 @@ def _before(found: Explanation, place: Place) -> str:
     episode = place.before
     if episode is None:
         return ""
-    runs = "1 bad run" if episode.runs == 1 else f"{episode.runs} bad runs"
-    state = "open" if episode.is_open else "held, nobody was told"
-    since = f"since {output.when(episode.since)}"
-    parts = [f"{state} {since}", runs]
+    state = "open" if episode.is_open else "held, nobody was told,"
+    parts = [f"{state} since {output.when(episode.since)}"]
     if episode.told_at:
         parts.append(f"told last {output.ago(episode.told_at, found.at)}")
-    if episode.nodes:
-        parts.append(names_of(list(episode.nodes), episode.more_nodes))
+    runs = "1 bad run" if episode.runs == 1 else f"{episode.runs} bad runs"
+    nodes = names_of(list(episode.nodes), episode.more_nodes)
+    parts.append(f"{runs} ({nodes})" if nodes else runs)
     return ", ".join(parts)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from cli import event_text, sample
@@ -17,6 +18,7 @@ from subscriber.run import Answer
 
 FILE_LIMIT_BYTES = 200_000_000
 RECORDS_LIMIT = 2_000  # of the newest records that are searched for an event's id
+RUNS_LIMIT = 600  # the same, for a run's: it is to be had from dbt Cloud as well
 PAGE = 200
 _EVENT_IDS = ("wev_", "run-", "sha256-")
 
@@ -64,7 +66,8 @@ def source(name: str) -> Source:
         return Source.RUN
     if name.startswith(_EVENT_IDS) or "/event/" in name:
         return Source.RECORD
-    if Path(name).is_file():
+    # a pipe is a file too: what a shell gives for <(...)
+    if Path(name).exists() and not Path(name).is_dir():
         return Source.FILE
     if "/" in name or Path(name).suffix:
         raise Mistake(f"there is no file {name}")
@@ -115,14 +118,25 @@ def recorded(name: str, ledger: Ledger | None, accounts: Sequence[str]) -> Meant
         )
     if "event" not in work.body:
         raise PermanentFailure(f"{name} was unreadable when it came: nothing of it was kept")
-    body = str(work.body["event"]).encode()
-    return Meant(
-        Source.RECORD,
-        f"the record {work.key}",
-        (Entry(body, Answer()),),
-        is_to_ask=True,
-        record=work,
+    return _as_recorded(work)
+
+
+def recorded_run(run_id: str, ledger: Ledger | None) -> Meant | None:
+    """The latest event of that run that came to the ledger, among the newest; None if none did."""
+    if ledger is None:
+        return None
+    found = (
+        work
+        for work in islice(_newest(ledger), RUNS_LIMIT)
+        if run_id in str(work.body.get("event", ""))
     )
+    return next((each for each in map(_as_recorded, found) if each.event.run_id == run_id), None)
+
+
+def _as_recorded(work: Work) -> Meant:
+    story = (Entry(str(work.body["event"]).encode(), Answer()),)
+    said = f"the record {work.key}"
+    return Meant(Source.RECORD, said, story, is_to_ask=True, record=work)
 
 
 def _keys(name: str, accounts: Sequence[str]) -> list[str]:

@@ -125,11 +125,17 @@ def _ledger(where: Places, *, is_named: bool) -> Ledger | None:
     """The ledger to read; None where there is none, and nobody has named one."""
     from subscriber import wiring
 
-    if where.ledger.kind == "memory":
-        return None
-    if is_named or where.ledger.kind != "sqlite":
-        return existing_ledger(where)
-    return wiring.ledger(where) if Path(where.ledger.where).is_file() else None
+    file = Path(where.ledger.where)
+    match where.ledger.kind:
+        case "memory":
+            return None
+        case "sqlite" if file.is_file() and not file.stat().st_size:
+            # to open it would make a ledger of it
+            return None
+        case "sqlite" if not is_named:
+            return wiring.ledger(where) if file.is_file() else None
+        case _:
+            return existing_ledger(where)
 
 
 def _time(text: str | None) -> datetime | None:

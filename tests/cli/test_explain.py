@@ -15,6 +15,7 @@ from cli.exits import Exit
 from cli.history import Entry
 from lab.dbt_cloud import events
 from lab.dbt_cloud.cloud import DbtCloud, Served
+from lab.faults import Fault
 from lab.pagerduty import PagerDuty
 from lab.serve import serve
 from subscriber import configuration
@@ -208,6 +209,15 @@ def test_payloads_hold_no_secret() -> None:
     assert "kkkk" not in ran.out
 
 
+def test_owners_are_called_as_they_would_be(folder: Path) -> None:
+    owners = "owners: {Finance data: {slack: U012AB3CD, pagerduty: env:PD_FINANCE}}\n"
+    (folder / "afterrun.yaml").write_text(RULES + owners)
+
+    data = explained("failed-model", "--payload", "--json").data
+
+    assert "<@U012AB3CD>" in data["told"][0]["payload"]
+
+
 def test_it_fits_a_narrow_terminal() -> None:
     ran = afterrun("explain", "failed-model", columns=40)
 
@@ -300,6 +310,16 @@ def test_an_events_id_is_found_in_the_ledger_and_told_as_recorded(folder: Path) 
     assert "revenue follows its job: the run failed" in ran.out
 
 
+def test_a_run_that_came_is_found_in_the_ledger_without_dbt_cloud(folder: Path) -> None:
+    entry = sample.load("failed-model")
+    happened(folder, sample.changed(entry, datetime.now(UTC) - sample.time_of(entry)))
+
+    ran = explained(entry.event.run_id, "--offline", "--fresh")
+
+    assert "It came before" in ran.out
+    assert "data-alerts (slack) opens an alert" in ran.out
+
+
 def test_an_event_that_the_ledger_does_not_have_is_said(folder: Path) -> None:
     happened(folder)
 
@@ -317,6 +337,15 @@ def test_it_writes_nothing(folder: Path) -> None:
         explained(name, "--offline", "--at", "2026-01-06T02:01:05Z")
 
     assert rows(folder) == before
+
+
+def test_an_empty_file_stays_empty(folder: Path) -> None:
+    (folder / "new.db").touch()
+
+    ran = explained("failed-model", "--ledger", "sqlite:new.db")
+
+    assert "remembered: nothing" in ran.out
+    assert (folder / "new.db").read_bytes() == b""
 
 
 def rows(folder: Path) -> list[str]:
@@ -483,9 +512,12 @@ def test_dbt_cloud_is_asked_about_the_event_in_a_file(
     assert data["link"] == run.href
 
 
+@pytest.mark.parametrize("status", [403, 404])
 def test_a_run_that_does_not_exist_may_be_one_that_the_token_may_not_read(
-    in_dbt_cloud: dict[str, str],
+    status: int, cloud: DbtCloud, in_dbt_cloud: dict[str, str]
 ) -> None:
+    cloud.admin_faults.next(Fault("answer", status=status, path="/runs/"))
+
     ran = afterrun("explain", "999", environ=in_dbt_cloud)
 
     assert (ran.code, ran.out) == (Exit.REFUSED, "")

@@ -85,6 +85,11 @@ def test_a_rule_misses_if_and_only_if_something_is_said(name: str, when: str) ->
             {},
             ["model orders: its tag is none; the rule asks for daily, not tmp or old"],
         ),
+        (
+            "outcome: failed, nodes: {kind: model, name: orders, group: finance}",
+            {},
+            ["model orders: its group is none; the rule asks for finance"],
+        ),
     ],
 )
 def test_it_says_what_is_so_and_what_is_asked_for(
