@@ -266,15 +266,32 @@ def _diagnosis(diagnosis: Diagnosis, style: Style) -> None:
     causes = diagnosis.causes
     if not causes and not diagnosis.text:
         output.spans(Cell("The nodes are not known, nor what the log says.", "dim"), indent=2)
-    for cause in causes[:CAUSES_SHOWN]:
-        _cause(cause, style)
-    if (more := len(causes) - CAUSES_SHOWN) > 0:
-        output.spans(Cell(f"and {more} more nodes", "dim"), indent=2)
-        _groups(diagnosis)
+    if len(causes) <= CAUSES_SHOWN:
+        for cause in causes:
+            _cause(cause, style)
+    else:
+        _groups(diagnosis, style)
     if diagnosis.text:
         page_text.lines(diagnosis.text, 2, 2 * LINES_SHOWN)
     if diagnosis.skipped > sum(len(cause.skipped) for cause in causes[:CAUSES_SHOWN]):
         output.spans(Cell(f"{diagnosis.skipped} nodes were skipped in all", "dim"), indent=2)
+
+
+def _groups(diagnosis: Diagnosis, style: Style) -> None:
+    """Many nodes: the first of each error, and who has how many."""
+    by_cause = groups(diagnosis.causes, "cause")
+    for group in by_cause[:CAUSES_SHOWN]:
+        first, *others = group.causes
+        _cause(first, style)
+        if others:
+            names = names_of([cause.result.unique_id for cause in others])
+            output.spans(f"the same error at {len(others)} more: {names}", indent=6)
+    if (more := len(by_cause) - CAUSES_SHOWN) > 0:
+        output.spans(Cell(f"and {more} more errors", "dim"), indent=2)
+    by_owner = groups(diagnosis.causes, "owner")
+    said = [f"{group.title} {len(group.causes)}" for group in by_owner[:GROUPS_SHOWN]]
+    said += [f"and {len(by_owner) - GROUPS_SHOWN} more"] if len(by_owner) > GROUPS_SHOWN else []
+    output.spans(Cell("by owner: ", "dim"), ", ".join(said), indent=2)
 
 
 def _cause(cause: Cause, style: Style) -> None:
@@ -296,17 +313,6 @@ def _cause(cause: Cause, style: Style) -> None:
     if cause.skipped:
         told = f"{len(cause.skipped)} skipped because of it: {_names(cause.skipped)}"
         output.spans(Cell(told, "dim"), indent=6)
-
-
-def _groups(diagnosis: Diagnosis) -> None:
-    for label, found in (
-        ("by cause", groups(diagnosis.causes, "cause")),
-        ("by owner", groups(diagnosis.causes, "owner")),
-    ):
-        said = [f"{group.title}: {len(group.causes)}" for group in found[:GROUPS_SHOWN]]
-        more = len(found) - len(said)
-        said += [f"and {more} more"] if more > 0 else []
-        output.spans(Cell(f"{label}: ", "dim"), "; ".join(said), indent=2)
 
 
 def _names(names: Sequence[str]) -> str:

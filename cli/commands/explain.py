@@ -9,7 +9,7 @@ import typer
 from cli import apps, explanation_data, explanation_text, output, recorded
 from cli.explaining import Explaining
 from cli.explanation_text import Basis
-from cli.meant import Meant
+from cli.meant import Meant, Source
 from cli.options import Config, Json, LedgerAt, Project, environ, existing_ledger
 from shared.errors import Mistake
 from subscriber.ledger.contract import Ledger
@@ -109,6 +109,9 @@ def explain(
     explanation_text.show(
         explanation, explaining.configuration, Basis(basis, notices), with_payload=payload
     )
+    is_of_ours = not explanation.answer.is_unknown_account
+    if found.source is Source.SAMPLE and is_of_ours and not explanation.places:
+        output.hint("A sample may be of your job: see --as-job, --as-environment, --as-project.")
 
 
 def _show_record(explaining: Explaining, found: Meant, *, as_json: bool) -> None:

@@ -31,6 +31,9 @@ from tests.fakes import FakeDbtCloud, FakeDeadLetters
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 HOUR = timedelta(hours=1)
+READ = ("failed-model", "failed-many", "clone-failure", "recovered", "test-endpoint", "warned")
+"""Samples whose explanations are kept to be looked at."""
+
 AT = "2026-01-05T12:00:00Z"
 KEY = event_key(sample.load("failed-model").event)
 
@@ -113,9 +116,7 @@ def body_file(folder: Path, name: str = "failed-model") -> Path:
 # --- what it says
 
 
-@pytest.mark.parametrize(
-    "name", ["failed-model", "clone-failure", "recovered", "test-endpoint", "warned"]
-)
+@pytest.mark.parametrize("name", READ)
 def test_it_reads_well(name: str) -> None:
     ran = explained(name, "--at", AT)
 
