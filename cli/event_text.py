@@ -27,13 +27,13 @@ def read(text: bytes, place: str) -> Sequence[Entry] | bytes:
 
     `place` is where it stands, for people. Raises Mistake, which says what is wrong with it.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
+    if not text.strip():
         raise Mistake(f"{place}: it is empty; give it {_WANTED}")
-    if _is_of_a_history(lines[0]):
+    if _is_of_a_history(text.strip().partition(b"\n")[0]):
         return [
             history.parsed(line.decode("utf-8", "replace"), f"{place}:{number}")
-            for number, line in enumerate(lines, 1)
+            for number, line in enumerate(text.split(b"\n"), 1)
+            if line.strip()
         ]
     body = _body(_json(text, place), text, place)
     try:

@@ -104,7 +104,7 @@ class Explaining:
     def basis(self, found: Meant, explanation: Explanation) -> Iterator[tuple[str, str]]:
         """From what it was explained, for people: what, and how."""
         event = explanation.event
-        told_at = event.occurred_at or event.finished_at
+        told_at = found.story[-1].told_at
         age = f", told {output.when(told_at)}" if told_at else ""
         yield "event", f"{found.said}: {event.type.removeprefix('job.run.')} {event.id}{age}"
         if found.source is Source.SAMPLE:
@@ -136,8 +136,7 @@ class Explaining:
         """When it comes: now where something is remembered, else when it was told."""
         if self.at is not None:
             return self.at
-        event = found.event
-        told_at = event.occurred_at or event.finished_at
+        told_at = found.story[-1].told_at
         return self.now if self._remembered or told_at is None else told_at
 
     @property

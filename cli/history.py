@@ -7,6 +7,7 @@ decisions can be tried offline, as often as wanted.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +18,7 @@ from shared.event import RunEvent, UnreadableEvent
 from subscriber.run import Answer
 
 VERSION = 1
+YEARS = range(2000, 3000)
 
 _ANSWER = TypeAdapter(Answer)
 
@@ -31,6 +33,13 @@ class Entry:
     @property
     def event(self) -> RunEvent:
         return events.read(self.body)
+
+    @property
+    def told_at(self) -> datetime | None:
+        """When the event was told; None if it does not say, or says what cannot be."""
+        event = self.event
+        times = (event.occurred_at, event.finished_at)
+        return next((time for time in times if time and time.year in YEARS), None)
 
 
 def line(entry: Entry) -> str:

@@ -16,6 +16,7 @@ from shared.errors import Mistake
 from subscriber.hints import did_you_mean
 
 SUFFIX = ".jsonl"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _TIMES = ("runStartedAt", "runFinishedAt", "runErroredAt")
 
 ABOUT: Mapping[str, str] = {
@@ -56,16 +57,9 @@ def story(name: str) -> Sequence[Entry]:
     return [history.parsed(text, f"sample {name}") for text in file.read_text("utf-8").splitlines()]
 
 
-def moved(story: Sequence[Entry], happens: datetime) -> list[Entry]:
-    """`story`, all its times moved so that its last event happens then."""
-    by = happens - time_of(story[-1])
-    return [changed(entry, by) for entry in story]
-
-
 def time_of(entry: Entry) -> datetime:
-    """When the event was told; the beginning of time if it does not say."""
-    event = entry.event
-    return event.occurred_at or event.finished_at or datetime.min.replace(tzinfo=UTC)
+    """When the event was told; long ago if it does not say."""
+    return entry.told_at or LONG_AGO
 
 
 def changed(

@@ -9,6 +9,7 @@ import typer
 from cli import apps, explanation_data, explanation_text, output, recorded
 from cli.explaining import Explaining
 from cli.explanation_text import Basis
+from cli.history import YEARS
 from cli.meant import Meant, Source
 from cli.options import Config, Json, LedgerAt, Project, environ, existing_ledger
 from shared.errors import Mistake
@@ -146,9 +147,12 @@ def _time(text: str | None) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Mistake("--at: write a time, such as 2026-01-05T03:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        time = datetime.min.replace(tzinfo=UTC)
+    if time.year not in YEARS:
+        raise Mistake("--at: write a time, such as 2026-01-05T03:00Z")
+    return time
 
 
 def _data(job: str | None, environment: str | None, project: str | None) -> dict[str, str]:

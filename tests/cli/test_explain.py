@@ -459,6 +459,20 @@ def test_a_time_that_is_none_is_a_mistake() -> None:
     assert "--at: write a time" in ran.err
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_time_that_cannot_be_is_not_taken_for_one(year: str, folder: Path) -> None:
+    entry = sample.load("failed-model")
+    at = f"{year}-12-31T23:59:59Z"
+    body = json.loads(entry.body) | {"timestamp": at}
+    body["data"]["runFinishedAt"] = at
+    (folder / "event.json").write_text(json.dumps(body))
+
+    ran = explained("event.json", "--offline")
+
+    assert "data-alerts (slack) opens an alert" in ran.out
+    assert afterrun("explain", "failed-model", "--at", f"{year}-01-01").code == Exit.MISTAKE
+
+
 def test_a_ledger_that_is_named_has_to_be_there() -> None:
     ran = afterrun("explain", "failed-model", "--ledger", "sqlite:other.db")
 
