@@ -5,6 +5,7 @@ rehearsal and looking at what was decided.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from cli import sample
 from cli.history import Entry
@@ -46,6 +47,7 @@ class Place:
     subject: str = ""
     told: tuple[Told, ...] = ()
     before: Episode | None = None
+    is_late: bool = False
 
     @property
     def decision(self) -> str:
@@ -53,7 +55,9 @@ class Place:
         if self.told:
             return str(self.told[-1].action.verb)
         first = self.reason.partition(" ")[0].rstrip(":;")
-        return {"silenced": "silenced", "held": "held", "too": "late"}.get(first, "nothing")
+        found = {"silenced": "silenced", "held": "held", "too": "late"}.get(first, "nothing")
+        # what comes too late holds nothing: its reason is that of one in time
+        return "nothing" if self.is_late and found != "late" else found
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def explained(
         decided_at=decided_at if rehearsal.is_settled(key) else None,
         reason=str(result.get("reason", "")),
         is_late=bool(result.get("late")),
-        places=tuple(_places(configuration, event, state, told, result.get("reasons", {}))),
+        places=tuple(_places(configuration, event, state, told, result)),
         later=tuple(later),
         until=until,
         told_before=tuple(k for k in result.get("actions", ()) if k not in went_out),
@@ -161,8 +165,9 @@ def _places(
     event: RunEvent,
     state: State,
     told: Sequence[Told],
-    reasons: Mapping[str, str],
+    result: Mapping[str, Any],
 ) -> Iterator[Place]:
+    reasons, is_late = result.get("reasons", {}), bool(result.get("late"))
     known = {*configuration.destinations, *(name for name, _ in state.episodes)}
     by_place = {_parted(place, known): reason for place, reason in reasons.items()}
     telling: dict[tuple[str, str], list[Told]] = {}
@@ -177,6 +182,7 @@ def _places(
             subject,
             tuple(telling.get(place, ())),
             state.episodes.get(slot),
+            is_late,
         )
 
 

@@ -258,6 +258,26 @@ def test_a_silence_holds_back(folder: Path) -> None:
     assert [f"{e['verb']} {e['destination']}" for e in data["later"]][1] == "open finance"
 
 
+def test_what_comes_too_late_is_only_counted(folder: Path) -> None:
+    good = sample.load("succeeded")
+    happened(folder, good)
+    late = sample.changed(sample.load("failed-model"), data={"runId": "7"})
+    (folder / "late.jsonl").write_text(history.line(late))
+
+    data = explained("late.jsonl", "--at", "2026-01-08T00:00:00Z", "--json").data
+
+    assert data["is_late"] is True
+    assert [(e["destination"], e["decision"]) for e in data["destinations"]] == [
+        ("data-alerts", "late"),
+        ("finance", "late"),
+        ("oncall", "nothing"),
+    ]
+    assert [(e["verb"], e["destination"]) for e in data["later"]] == [
+        ("tell", "data-alerts"),
+        ("tell", "finance"),
+    ]
+
+
 def test_a_reminder_that_the_service_waits_for_is_seen(folder: Path) -> None:
     rules = RULES.replace("after: {minutes: 30}, ", "")
     (folder / "afterrun.yaml").write_text(rules)
