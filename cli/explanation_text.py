@@ -31,6 +31,9 @@ DOES: dict[str, tuple[str, Style]] = {
 }
 
 
+TICK = timedelta(minutes=1)
+
+
 @dataclass(frozen=True)
 class Basis:
     """From what it was explained, for people: each a line of its own."""
@@ -46,7 +49,7 @@ def show(
     """Print it: the answer, then why."""
     _title(found)
     for notice in basis.notices:
-        output.say(notice, "warn")
+        output.spans(Cell(notice, "warn"))
     _who(found, configuration, with_payload=with_payload)
     _later(found, configuration, with_payload=with_payload)
     _what(found)
@@ -200,10 +203,12 @@ def _before(found: Explanation, place: Place) -> str:
     episode = place.before
     if episode is None:
         return ""
-    state = "open" if episode.is_open else "held, nobody was told,"
+    state = "open" if episode.is_open else "held"
     parts = [f"{state} since {output.when(episode.since)}"]
     if episode.told_at:
         parts.append(f"told last {output.ago(episode.told_at, found.at)}")
+    else:
+        parts.append("nobody was told")
     runs = "1 bad run" if episode.runs == 1 else f"{episode.runs} bad runs"
     nodes = names_of(list(episode.nodes), episode.more_nodes)
     parts.append(f"{runs} ({nodes})" if nodes else runs)
@@ -241,7 +246,7 @@ def _later(found: Explanation, configuration: Configuration, *, with_payload: bo
 
 
 def _in(wait: timedelta) -> str:
-    return f"after {output.length(wait)}:"
+    return f"after {output.length(wait)}:" if wait >= TICK else "with the next tick:"
 
 
 def _what(found: Explanation) -> None:

@@ -7,6 +7,7 @@ from cli import output
 from cli.explanation_text import DOES
 from cli.output import Cell
 from shared.errors import PermanentFailure
+from shared.event import RunEvent
 from subscriber.ledger.contract import Ledger, Work
 
 ACTIONS_SHOWN = 50
@@ -49,13 +50,17 @@ def checked(work: Work | None, name: str) -> Work:
     return work
 
 
-def show(record: Mapping[str, Any]) -> None:
+def show(record: Mapping[str, Any], event: RunEvent) -> None:
     """Print it: what was told, then why."""
-    output.say(f"As it was decided: {record['key']}", "strong")
-    output.say(f"It came {output.when(record['recorded_at'])}.")
+    name = event.job_name or f"dbt job {event.job_id}"
+    where = f" in {event.environment_name}" if event.environment_name else ""
+    output.spans(Cell(f"{name}{where}: {record.get('outcome') or 'not decided on yet'}", "strong"))
+    came = f"run {event.run_id} · {record['key']} · came {output.when(record['recorded_at'])}"
+    output.spans(Cell(came, "dim"))
     if not record["is_settled"]:
         reason = f": {record['reason']}" if record.get("reason") else ""
-        output.say(f"It is to be decided on {output.when(record['due_at'])}{reason}.", "warn")
+        due = f"It is to be decided on {output.when(record['due_at'])}{reason}."
+        output.spans(Cell(due, "warn"))
         return
     output.say()
     output.say("Who was told", "strong")

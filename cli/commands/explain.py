@@ -122,7 +122,7 @@ def _show_record(explaining: Explaining, found: Meant, *, as_json: bool) -> None
     if as_json:
         output.data(record)
     else:
-        recorded.show(record)
+        recorded.show(record, found.event)
 
 
 def _ledger(where: Places, *, is_named: bool) -> Ledger | None:

@@ -341,6 +341,38 @@ def test_a_run_that_came_is_found_in_the_ledger_without_dbt_cloud(folder: Path) 
     assert "data-alerts (slack) opens an alert" in ran.out
 
 
+def test_an_event_that_waits_in_the_ledger_is_said_to(folder: Path) -> None:
+    entry = sample.load("clone-failure")
+    at = sample.time_of(entry)
+    waits = {"reason": "dbt Cloud does not know the nodes yet"}
+    work = Work(
+        event_key(entry.event),
+        Kind.EVENT,
+        {"event": entry.body.decode()},
+        recorded_at=at,
+        due_at=at + timedelta(seconds=15),
+        result=waits,
+    )
+    happened(folder).record(work)
+
+    recorded = explained(work.key, "--as-recorded").out
+    now = explained(work.key, "--offline").out
+
+    assert "It is to be decided on 2026-01-05 02:00:17: dbt Cloud does not know" in recorded
+    assert "It has come, and is to be decided on 2026-01-05 02:00:17" in now
+
+
+def test_what_is_held_in_the_ledger_goes_out_in_its_time(folder: Path) -> None:
+    happened(folder, sample.load("failed-model"))
+    again = sample.changed(sample.load("failed-model"), HOUR, data={"runId": "80437497968255"})
+    (folder / "again.jsonl").write_text(history.line(again))
+
+    ran = explained("again.jsonl", "--at", "2026-01-05T03:01:05Z")
+
+    assert "oncall (pagerduty) opens an alert" in ran.out
+    assert "before: held since 2026-01-05 02:01:04, nobody was told, 1 bad run" in ran.out
+
+
 def test_an_event_that_the_ledger_does_not_have_is_said(folder: Path) -> None:
     happened(folder)
 
