@@ -1,0 +1,240 @@
+"""What a backtest found, as people read it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from cli import output
+from cli.bars import bars, gathered
+from cli.output import Cell, Column, Style
+from cli.played import Changed, Difference, Fired, Line, Played, Problem
+from subscriber.actions import Verb
+
+LONGEST = 3
+OPEN_LIMIT = 10
+MISSES = 3
+
+_STYLES: Mapping[Verb, Style] = {
+    Verb.OPEN: "bad",
+    Verb.UPDATE: "warn",
+    Verb.REMIND: "warn",
+    Verb.CLOSE: "good",
+}
+_TIME = Column("time (UTC)", whole=True)
+_TOLD = (_TIME, Column("to"), Column("verb", whole=True), Column("what"))
+
+
+def show(played: Played, limit: int) -> None:
+    """What would have been told, at most `limit` lines of it, and then what there is to count."""
+    _heading("Who would have been told what")
+    output.table(
+        _TOLD,
+        [_row(line) for line in played.lines[:limit]],
+        empty="Nobody would have been told anything.",
+    )
+    _more(len(played.lines) - limit)
+    if played.lines:
+        _heading("How often")
+        _totals(played)
+        _heading(f"Each day, {_days(played.days())}")
+        _each_day(played)
+    _rules(played)
+    _problems(played)
+
+
+def show_difference(before: Played, now: Played, found: Difference, limit: int, name: str) -> None:
+    """What is otherwise than under the configuration called `name`."""
+    for names, what in ((found.gone_destinations, "only in"), (found.new_destinations, "not in")):
+        if names:
+            output.say(f"Destinations {what} {name}: {', '.join(names)}")
+    _heading(f"How often, and under {name}")
+    _totals_beside(before, now)
+    _heading(f"Each day, {_days(now.days())}; the upper row is {name}")
+    _each_day_beside(before, now)
+    _heading(f"What would have been told otherwise: - only under {name}, + only now, ~ changed")
+    lines, gone = found.in_order(), frozenset(line.key for line in found.gone)
+    output.table(
+        (Column("", whole=True), *_TOLD),
+        [_otherwise(each, gone) for each in lines[:limit]],
+        empty="Nothing: the same would have been told at the same times.",
+    )
+    _more(len(lines) - limit)
+
+
+def _heading(text: str) -> None:
+    output.say()
+    output.say(text, "strong")
+
+
+def _more(count: int) -> None:
+    if count > 0:
+        output.say(f"... and {count:,} more; --show N shows more of them, --json all", "dim")
+
+
+def _row(line: Line) -> list[str | Cell]:
+    verb = Cell(str(line.verb), _STYLES.get(line.verb, ""))
+    return [_minute(line.at), line.destination, verb, line.headline]
+
+
+def _otherwise(each: Line | Changed, gone: frozenset[str]) -> list[str | Cell]:
+    if isinstance(each, Changed):
+        return [Cell("~", "warn"), *_row(each.now)[:-1], _change(each)]
+    return [Cell("-", "bad") if each.key in gone else Cell("+", "good"), *_row(each)]
+
+
+def _change(each: Changed) -> str:
+    said = []
+    if each.before.at != each.now.at:
+        said.append(f"instead of {_minute(each.before.at)}")
+    if each.before.headline != each.now.headline:
+        said.append(f"instead of: {each.before.headline}")
+    elif each.before.said != each.now.said:
+        said.append("the text below the headline")
+    return f"{each.now.headline} ({'; '.join(said)})"
+
+
+def _verbs(*played: Played) -> list[Verb]:
+    told = {line.verb for each in played for line in each.lines}
+    return [verb for verb in Verb if verb in told]
+
+
+def _totals(played: Played) -> None:
+    verbs = _verbs(played)
+    columns = [Column("destination"), *(Column(str(verb), right=True) for verb in verbs)]
+    rows = [
+        [name, *(_count(counts[verb]) for verb in verbs), _count(counts.total())]
+        for name, counts in played.totals().items()
+    ]
+    output.table([*columns, Column("all", right=True)], rows)
+
+
+def _totals_beside(before: Played, now: Played) -> None:
+    was, is_ = before.totals(), now.totals()
+    verbs = _verbs(before, now)
+    columns = [Column("destination"), *(Column(str(verb), right=True) for verb in verbs)]
+    rows = []
+    for name in dict.fromkeys((*is_, *was)):
+        pairs = [
+            (was[name][verb] if name in was else 0, is_[name][verb] if name in is_ else 0)
+            for verb in verbs
+        ]
+        both = (sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs))
+        rows.append([name, *map(_beside, (*pairs, both))])
+    output.table([*columns, Column("all", right=True)], rows)
+
+
+def _beside(pair: tuple[int, int]) -> str | Cell:
+    before, now = pair
+    if before == now:
+        return _count(now)
+    return Cell(f"{before:,} > {now:,}", "good" if now < before else "warn")
+
+
+def _each_day(played: Played) -> None:
+    days = played.days()
+    rows = []
+    for name, counts in played.totals().items():
+        if counts.total():
+            each = played.each_day(name)
+            rows.append([name, _bars(each, max(each)), _most(each, days)])
+    output.table(_day_columns(len(days)), rows)
+
+
+def _each_day_beside(before: Played, now: Played) -> None:
+    days = now.days()
+    rows: list[list[str]] = []
+    for destination in dict.fromkeys((*now.totals(), *before.totals())):
+        was, is_ = before.each_day(destination), now.each_day(destination)
+        highest = max(*was, *is_)
+        if highest:
+            rows.append([destination, _bars(was, highest), _most(was, days)])
+            rows.append(["", _bars(is_, highest), _most(is_, days)])
+    output.table(_day_columns(len(days)), rows)
+
+
+def _day_columns(days: int) -> list[Column]:
+    _, size = gathered([0] * days)
+    title = "told" if size == 1 else f"told ({size} days a bar)"
+    return [Column("destination"), Column(title, whole=True), Column("most in a day")]
+
+
+def _bars(counts: Sequence[int], highest: int) -> str:
+    sums, size = gathered(counts)
+    encoding = (output.console().encoding or "").lower()
+    return bars(sums, max(sums) if size > 1 else highest, plain=not encoding.startswith("utf"))
+
+
+def _most(counts: Sequence[int], days: Sequence[date]) -> str:
+    most = max(counts)
+    return f"{most:,} on {_day(days[counts.index(most)])}" if most else ""
+
+
+def _rules(played: Played) -> None:
+    silent = played.silent_rules()
+    if not silent:
+        output.say()
+        output.say("Every rule matched at least once.")
+        return
+    _heading("Rules that matched nothing, and why they did not")
+    output.table(
+        (Column("rule"), Column("because (events)")),
+        [[name, _misses(fired)] for name, fired in silent.items()],
+    )
+
+
+def _misses(fired: Fired) -> str:
+    most = [f"{reason} ({count:,})" for reason, count in fired.misses.most_common(MISSES)]
+    return "; ".join(most) or "no event was looked at"
+
+
+def _problems(played: Played) -> None:
+    longest = played.longest(LONGEST)
+    if not longest:
+        return
+    _heading("The longest problems")
+    output.table(_PROBLEM, [_problem(each, played.until) for each in longest])
+    still_open = played.open_problems()
+    if not still_open:
+        output.say()
+        output.say("No problem was open at the end.")
+        return
+    _heading(f"Open at the end: {len(still_open):,}")
+    output.table(_PROBLEM, [_problem(each, played.until) for each in still_open[:OPEN_LIMIT]])
+    if len(still_open) > OPEN_LIMIT:
+        output.say(f"... and {len(still_open) - OPEN_LIMIT:,} more; --json has all", "dim")
+
+
+_PROBLEM = (
+    Column("since (UTC)", whole=True),
+    Column("for", right=True),
+    Column("at"),
+    Column("told", right=True),
+    Column("what"),
+)
+
+
+def _problem(each: Problem, until: datetime) -> list[str | Cell]:
+    length = output.length(each.length(until))
+    is_open = each.closed_at is None
+    return [
+        _minute(each.opened_at),
+        Cell(f"{length}, open" if is_open else length, "bad" if is_open else ""),
+        ", ".join(each.destinations),
+        f"{each.told:,}",
+        each.headline,
+    ]
+
+
+def _count(count: int) -> str:
+    return f"{count:,}" if count else ""
+
+
+def _minute(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _days(days: Sequence[date]) -> str:
+    return f"{_day(days[0])} to {_day(days[-1])}" if len(days) > 1 else _day(days[0])
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b}"
