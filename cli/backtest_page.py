@@ -37,12 +37,12 @@ def show(played: Played, limit: int) -> None:
         _totals(played)
         _heading(f"Each day, {_days(played.days())}")
         _each_day(played)
-    _rules(played)
+    show_rules(played)
     _problems(played)
 
 
 def show_difference(before: Played, now: Played, found: Difference, limit: int, name: str) -> None:
-    """What is otherwise than under the configuration called `name`."""
+    """What is otherwise than under the configuration called `name`, at most `limit` lines of it."""
     for names, what in ((found.gone_destinations, "only in"), (found.new_destinations, "not in")):
         if names:
             output.say(f"Destinations {what} {name}: {', '.join(names)}")
@@ -58,6 +58,7 @@ def show_difference(before: Played, now: Played, found: Difference, limit: int, 
         empty="Nothing: the same would have been told at the same times.",
     )
     _more(len(lines) - limit)
+    show_rules(now)
 
 
 def _heading(text: str) -> None:
@@ -168,7 +169,7 @@ def _most(counts: Sequence[int], days: Sequence[date]) -> str:
     return f"{most:,} on {_day(days[counts.index(most)])}" if most else ""
 
 
-def _rules(played: Played) -> None:
+def show_rules(played: Played) -> None:
     silent = played.silent_rules()
     if not silent:
         output.say()
@@ -198,7 +199,8 @@ def _problems(played: Played) -> None:
         output.say("No problem was open at the end.")
         return
     _heading(f"Open at the end: {len(still_open):,}")
-    output.table(_PROBLEM, [_problem(each, played.until) for each in still_open[:OPEN_LIMIT]])
+    rows = [_problem(each, played.until) for each in still_open[:OPEN_LIMIT]]
+    output.table(_PROBLEM, rows)
     if len(still_open) > OPEN_LIMIT:
         output.say(f"... and {len(still_open) - OPEN_LIMIT:,} more; --json has all", "dim")
 

@@ -7,11 +7,12 @@ Cloud's limits by far, since others ask in the account's name too.
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from queue import SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit
 
 from cli import questions
@@ -60,6 +61,9 @@ class _Wanted:
     body: bytes
     event: RunEvent
     asked: Asked
+
+
+_Done = tuple[_Wanted, Answer | BaseException]
 
 
 @dataclass(frozen=True)
@@ -140,18 +144,38 @@ class Fetching:
         return down
 
     def _answers(self, wanted: Sequence[_Wanted]) -> Generator[tuple[_Wanted, Answer]]:
-        pool, asking = ThreadPoolExecutor(WORKERS), dict[Future[Answer], _Wanted]()
-        began = self.monotonic()
+        todo, done = SimpleQueue[_Wanted | None](), SimpleQueue[_Done]()
+        # daemons: whoever interrupts does not wait for an API that hangs
+        workers = [
+            Thread(target=self._work, args=(todo, done), daemon=True)
+            for _ in range(min(WORKERS, len(wanted)))
+        ]
+        for worker in workers:
+            worker.start()
+        began, asking = self.monotonic(), 0
         try:
-            for count, each in enumerate(wanted):
+            for count, each in enumerate(wanted, 1):
                 self.sleep(max(0.0, began + (count - AT_ONCE) / RUNS_PER_S - self.monotonic()))
-                question = Question(each.asked)
-                asking[pool.submit(self.dbt_cloud.about, each.event, question)] = each
-                while len(asking) >= WORKERS or (asking and count == len(wanted) - 1):
-                    for future in wait(asking, return_when=FIRST_COMPLETED).done:
-                        yield asking.pop(future), future.result()
+                todo.put(each)
+                asking += 1
+                while asking >= len(workers) or (asking and count == len(wanted)):
+                    asked, answer = done.get()
+                    asking -= 1
+                    if isinstance(answer, BaseException):
+                        raise answer
+                    yield asked, answer
         finally:
-            pool.shutdown(cancel_futures=True)
+            for _ in workers:
+                todo.put(None)
+
+    def _work(self, todo: "SimpleQueue[_Wanted | None]", done: "SimpleQueue[_Done]") -> None:
+        while (each := todo.get()) is not None:
+            try:
+                answer = self.dbt_cloud.about(each.event, Question(each.asked))
+            except BaseException as error:  # noqa: BLE001 - raised by whoever waits for the answer
+                done.put((each, error))
+                return
+            done.put((each, answer))
 
     @contextmanager
     def _pause_wanted(self) -> Iterator[None]:

@@ -92,11 +92,11 @@ def backtest(
     _warn(played, fetched, configurations, history)
     name = str(config or "the configuration")
     output.say(_summary(name, played))
-    backtest_page.show(played, show)
     if former and against:
-        output.say()
         changes = difference(former, played)
         backtest_page.show_difference(former, played, changes, show, against.name)
+    else:
+        backtest_page.show(played, show)
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def _fetch(
 ) -> tuple[Fetched, Sequence[str]]:
     # imported here: Google's clients are not needed offline
     from subscriber import wiring
-    from subscriber.dbt_cloud.account import Account
+    from subscriber.dbt_cloud.account import Account, ids_of_accounts
     from subscriber.ledger.memory import MemoryLedger
     from subscriber.outbound import Outbound
     from subscriber.secrets import Secrets
@@ -132,7 +132,7 @@ def _fetch(
     kept = Keeping(path)
     try:
         with output.progress("Asking dbt Cloud ...") as shown:
-            ids = [str(each) for each in chosen.accounts] or sorted(admin.accounts())
+            ids = [str(each) for each in chosen.accounts] or ids_of_accounts(admin)
             fetching = Fetching(
                 accounts=[Account(admin, each) for each in ids],
                 dbt_cloud=dbt_cloud,
