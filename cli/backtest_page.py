@@ -1,7 +1,8 @@
 """What a backtest found, as people read it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import date, datetime
 
 from cli import output
 from cli.bars import bars, gathered
@@ -19,20 +20,21 @@ _STYLES: Mapping[Verb, Style] = {
     Verb.REMIND: "warn",
     Verb.CLOSE: "good",
 }
+_SIGNS = {"-": Cell("-", "bad"), "+": Cell("+", "good"), "~": Cell("~", "warn")}
 _TIME = Column("time (UTC)", whole=True)
 _TOLD = (_TIME, Column("to"), Column("verb", whole=True), Column("what"))
 
 
 def show(played: Played, limit: int) -> None:
     """What would have been told, at most `limit` lines of it, and then what there is to count."""
-    _heading("Who would have been told what")
-    output.table(
-        _TOLD,
-        [_row(line) for line in played.lines[:limit]],
-        empty="Nobody would have been told anything.",
-    )
-    _more(len(played.lines) - limit)
-    if played.lines:
+    if not played.lines:
+        output.say()
+        output.say("Nobody would have been told anything.")
+    else:
+        _heading("Who would have been told what")
+        rows = _together([("", line) for line in played.lines])
+        output.table(_TOLD, [_row(lines) for _, lines in rows[:limit]], empty="")
+        _more(len(rows) - limit)
         _heading("How often")
         _totals(played)
         _heading(f"Each day, {_days(played.days())}")
@@ -46,18 +48,20 @@ def show_difference(before: Played, now: Played, found: Difference, limit: int, 
     for names, what in ((found.gone_destinations, "only in"), (found.new_destinations, "not in")):
         if names:
             output.say(f"Destinations {what} {name}: {', '.join(names)}")
-    _heading(f"How often, and under {name}")
-    _totals_beside(before, now)
-    _heading(f"Each day, {_days(now.days())}; the upper row is {name}")
-    _each_day_beside(before, now)
-    _heading(f"What would have been told otherwise: - only under {name}, + only now, ~ changed")
-    lines, gone = found.in_order(), frozenset(line.key for line in found.gone)
-    output.table(
-        (Column("", whole=True), *_TOLD),
-        [_otherwise(each, gone) for each in lines[:limit]],
-        empty="Nothing: the same would have been told at the same times.",
-    )
-    _more(len(lines) - limit)
+    if not (found.gone or found.new or found.changed):
+        output.say()
+        output.say(f"Nothing differs: {name} would have told the same at the same times.")
+    else:
+        _heading(f"How often, {name} -> now")
+        _totals_beside(before, now)
+        _heading(f"Each day, {_days(now.days())}")
+        _each_day_beside(before, now, name)
+        _heading("What would have been told otherwise")
+        output.say(f"- only under {name}   + only now   ~ changed", "dim")
+        rows = _together(_signed(found))
+        columns = (Column("", whole=True), *_TOLD)
+        output.table(columns, [[_SIGNS[sign], *_row(each)] for sign, each in rows[:limit]])
+        _more(len(rows) - limit)
     show_rules(now)
 
 
@@ -71,21 +75,36 @@ def _more(count: int) -> None:
         output.say(f"... and {count:,} more; --show N shows more of them, --json all", "dim")
 
 
-def _row(line: Line) -> list[str | Cell]:
-    verb = Cell(str(line.verb), _STYLES.get(line.verb, ""))
-    return [_minute(line.at), line.destination, verb, line.headline]
+def _together(signed: Sequence[tuple[str, Line]]) -> list[tuple[str, list[Line]]]:
+    """Lines that tell the same at the same time, of which only the destinations differ."""
+    found: dict[tuple[object, ...], list[Line]] = {}
+    for sign, line in signed:
+        found.setdefault((sign, line.at, line.verb, line.headline), []).append(line)
+    return [(str(key[0]), lines) for key, lines in found.items()]
 
 
-def _otherwise(each: Line | Changed, gone: frozenset[str]) -> list[str | Cell]:
-    if isinstance(each, Changed):
-        return [Cell("~", "warn"), *_row(each.now)[:-1], _change(each)]
-    return [Cell("-", "bad") if each.key in gone else Cell("+", "good"), *_row(each)]
+def _row(lines: Sequence[Line]) -> list[str | Cell]:
+    verb = Cell(str(lines[0].verb), _STYLES.get(lines[0].verb, ""))
+    to = ", ".join(dict.fromkeys(line.destination for line in lines))
+    return [output.minute(lines[0].at), to, verb, lines[0].headline]
+
+
+def _signed(found: Difference) -> list[tuple[str, Line]]:
+    """Each line with its sign, one that has changed with how it was before."""
+    gone = frozenset(line.key for line in found.gone)
+    signed = []
+    for each in found.in_order():
+        if isinstance(each, Changed):
+            signed.append(("~", replace(each.now, headline=_change(each))))
+        else:
+            signed.append(("-" if each.key in gone else "+", each))
+    return signed
 
 
 def _change(each: Changed) -> str:
     said = []
     if each.before.at != each.now.at:
-        said.append(f"instead of {_minute(each.before.at)}")
+        said.append(f"instead of {output.minute(each.before.at)}")
     if each.before.headline != each.now.headline:
         said.append(f"instead of: {each.before.headline}")
     elif each.before.said != each.now.said:
@@ -102,7 +121,7 @@ def _totals(played: Played) -> None:
     verbs = _verbs(played)
     columns = [Column("destination"), *(Column(str(verb), right=True) for verb in verbs)]
     rows = [
-        [name, *(_count(counts[verb]) for verb in verbs), _count(counts.total())]
+        [name, *(_count(counts[verb]) for verb in verbs), f"{counts.total():,}"]
         for name, counts in played.totals().items()
     ]
     output.table([*columns, Column("all", right=True)], rows)
@@ -119,7 +138,7 @@ def _totals_beside(before: Played, now: Played) -> None:
             for verb in verbs
         ]
         both = (sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs))
-        rows.append([name, *map(_beside, (*pairs, both))])
+        rows.append([name, *map(_beside, pairs), _beside(both) or "0"])
     output.table([*columns, Column("all", right=True)], rows)
 
 
@@ -127,7 +146,7 @@ def _beside(pair: tuple[int, int]) -> str | Cell:
     before, now = pair
     if before == now:
         return _count(now)
-    return Cell(f"{before:,} > {now:,}", "good" if now < before else "warn")
+    return Cell(f"{before:,} -> {now:,}", "good" if now < before else "warn")
 
 
 def _each_day(played: Played) -> None:
@@ -140,16 +159,17 @@ def _each_day(played: Played) -> None:
     output.table(_day_columns(len(days)), rows)
 
 
-def _each_day_beside(before: Played, now: Played) -> None:
+def _each_day_beside(before: Played, now: Played, name: str) -> None:
     days = now.days()
     rows: list[list[str]] = []
     for destination in dict.fromkeys((*now.totals(), *before.totals())):
         was, is_ = before.each_day(destination), now.each_day(destination)
         highest = max(*was, *is_)
         if highest:
-            rows.append([destination, _bars(was, highest), _most(was, days)])
-            rows.append(["", _bars(is_, highest), _most(is_, days)])
-    output.table(_day_columns(len(days)), rows)
+            rows.append([destination, name, _bars(was, highest), _most(was, days)])
+            rows.append([destination, "now", _bars(is_, highest), _most(is_, days)])
+    first, *others = _day_columns(len(days))
+    output.table([first, Column("under"), *others], rows)
 
 
 def _day_columns(days: int) -> list[Column]:
@@ -218,7 +238,7 @@ def _problem(each: Problem, until: datetime) -> list[str | Cell]:
     length = output.length(each.length(until))
     is_open = each.closed_at is None
     return [
-        _minute(each.opened_at),
+        output.minute(each.opened_at),
         Cell(f"{length}, open" if is_open else length, "bad" if is_open else ""),
         ", ".join(each.destinations),
         f"{each.told:,}",
@@ -228,10 +248,6 @@ def _problem(each: Problem, until: datetime) -> list[str | Cell]:
 
 def _count(count: int) -> str:
     return f"{count:,}" if count else ""
-
-
-def _minute(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _days(days: Sequence[date]) -> str:

@@ -157,7 +157,10 @@ class Keeping:
             raise _unwritable(self.path, error) from None
         self.asked[event.account_id, event.id] = entry.asked
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 

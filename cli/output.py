@@ -142,6 +142,11 @@ def when(at: datetime | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
 
 
+def minute(at: datetime) -> str:
+    """The same to the minute, where a table has no room for more."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
 def length(time: timedelta) -> str:
     """A duration for people, to two units: `3 d 4 h`, `12 min`, `45 s`."""
     seconds = int(abs(time.total_seconds()))

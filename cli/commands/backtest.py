@@ -90,8 +90,7 @@ def backtest(
         output.data(_data(played, former, fetched, against))
         return
     _warn(played, fetched, configurations, history)
-    name = str(config or "the configuration")
-    output.say(_summary(name, played))
+    output.say(_summary(now.lines.file if now.lines else "The guides' variables", played))
     if former and against:
         changes = difference(former, played)
         backtest_page.show_difference(former, played, changes, show, against.name)
@@ -129,31 +128,28 @@ def _fetch(
     dbt_cloud = wiring.dbt_cloud(chosen, secrets, MemoryLedger())
     # whoever waits here is a person; and a page of a hundred runs may take its time
     admin = replace(dbt_cloud.admin, outbound=Outbound(read_timeout_s=20.0, whole_answer_s=60.0))
-    kept = Keeping(path)
-    try:
-        with output.progress("Asking dbt Cloud ...") as shown:
-            ids = [str(each) for each in chosen.accounts] or ids_of_accounts(admin)
-            fetching = Fetching(
-                accounts=[Account(admin, each) for each in ids],
-                dbt_cloud=dbt_cloud,
-                configurations=configurations,
-                kept=kept,
-                show=shown,
-            )
-            return fetching.fetch(since, limit), ids
-    except TemporaryFailure as failure:
-        raise TemporaryFailure(f"{failure}\n{_keeps(kept, save)}") from None
-    except KeyboardInterrupt:
-        output.hint(_keeps(kept, save))
-        raise
-    finally:
-        kept.close()
+    with Keeping(path) as kept:
+        try:
+            with output.progress("Asking dbt Cloud ...") as shown:
+                ids = [str(each) for each in chosen.accounts] or ids_of_accounts(admin)
+                accounts = [Account(admin, each) for each in ids]
+                fetching = Fetching(accounts, dbt_cloud, configurations, kept, shown)
+                return fetching.fetch(since, limit), ids
+        except TemporaryFailure as failure:
+            raise TemporaryFailure(f"{failure}\n{_keeps(kept, save)}") from None
+        except KeyboardInterrupt:
+            output.hint(_keeps(kept, save))
+            raise
 
 
 def _keeps(kept: Keeping, save: Path | None) -> str:
     if save is None:
         return "Nothing is kept; with --save FILE the same command goes on from where it ended."
-    return f"{len(kept.asked):,} runs are kept in {save}: the same command goes on from there."
+    return f"{_runs(len(kept.asked))} kept in {save}: the same command goes on from there."
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
 
 
 def _last(history: History, days: int | None) -> History:
@@ -182,8 +178,8 @@ def _summary(name: str, played: Played) -> str:
     ended = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(played.ended.items()))
     jobs = "1 job" if played.jobs == 1 else f"{played.jobs:,} jobs"
     return (
-        f"{name} on {played.events:,} runs of {jobs} ({ended}), from "
-        f"{output.when(played.since)} to {output.when(played.until)} UTC."
+        f"{name} on {_runs(played.events)} of {jobs} ({ended}), from "
+        f"{output.minute(played.since)} to {output.minute(played.until)} UTC."
     )
 
 
@@ -205,13 +201,13 @@ def _warn(
             "match all of them here"
         )
     if fetched and fetched.going_on:
-        output.hint(f"Left out, since they go on still: {fetched.going_on:,} runs.")
+        output.hint(f"Left out, since they go on still: {_runs(fetched.going_on)}.")
     for note, count in fetched.notes.most_common(NOTES) if fetched else ():
-        output.warn(f"{count:,} runs: {note}")
+        output.warn(f"{_runs(count)}: {note}")
     if played.lacking:
         output.warn(
-            f"{played.lacking:,} runs were fetched for other rules: what these rules want to know "
-            f"of their nodes is not in {history}; fetch them with this configuration and --save"
+            f"{history} was kept for other rules: of {_runs(played.lacking)} it does not hold the "
+            f"nodes, which these rules want to know; add them with --save {history}"
         )
     told = {each for one in configurations for rule in one.rules for each in rule.when.outcome}
     if "cancelled" in told and played.ended.get("cancelled"):
