@@ -3,8 +3,8 @@ it grows.
 
 Run: PYTHONPATH=. .venv/bin/python -m benchmarks.backtesting
 
-Seconds of one core. The goal: a minute for 67,000 runs. Beside it, on fewer of them, the plain ledger in
-memory, whose time grows with the square of their number.
+Seconds of one core. The goal: a minute for 67,000 runs. Beside it, on fewer of them, the plain
+ledger in memory, whose time grows with the square of their number.
 """
 
 import json
