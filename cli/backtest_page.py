@@ -10,6 +10,7 @@ from cli.output import Cell, Column, Style
 from cli.played import Changed, Difference, Fired, Line, Played, Problem
 from subscriber.actions import Verb
 
+HEADLINE = 90  # characters; more of them is in --json
 LONGEST = 3
 OPEN_LIMIT = 10
 MISSES = 3
@@ -31,10 +32,11 @@ def show(played: Played, limit: int) -> None:
         output.say()
         output.say("Nobody would have been told anything.")
     else:
-        _heading("Who would have been told what")
-        rows = _together([("", line) for line in played.lines])
-        output.table(_TOLD, [_row(lines) for _, lines in rows[:limit]], empty="")
-        _more(len(rows) - limit)
+        if limit:
+            _heading("Who would have been told what")
+            rows = _together([("", line) for line in played.lines])
+            output.table(_TOLD, [_row(lines) for _, lines in rows[:limit]])
+            _more(len(rows) - limit)
         _heading("How often")
         _totals(played)
         _heading(f"Each day, {_days(played.days())}")
@@ -56,12 +58,13 @@ def show_difference(before: Played, now: Played, found: Difference, limit: int, 
         _totals_beside(before, now)
         _heading(f"Each day, {_days(now.days())}")
         _each_day_beside(before, now, name)
-        _heading("What would have been told otherwise")
-        output.say(f"- only under {name}   + only now   ~ changed", "dim")
-        rows = _together(_signed(found))
-        columns = (Column("", whole=True), *_TOLD)
-        output.table(columns, [[_SIGNS[sign], *_row(each)] for sign, each in rows[:limit]])
-        _more(len(rows) - limit)
+        if limit:
+            _heading("What would have been told otherwise")
+            output.say(f"- only under {name}   + only now   ~ changed", "dim")
+            rows = _together(_signed(found))
+            columns = (Column("", whole=True), *_TOLD)
+            output.table(columns, [[_SIGNS[sign], *_row(each)] for sign, each in rows[:limit]])
+            _more(len(rows) - limit)
     show_rules(now)
 
 
@@ -79,7 +82,10 @@ def _together(signed: Sequence[tuple[str, Line]]) -> list[tuple[str, list[Line]]
     """Lines that tell the same at the same time, of which only the destinations differ."""
     found: dict[tuple[object, ...], list[Line]] = {}
     for sign, line in signed:
-        found.setdefault((sign, line.at, line.verb, line.headline), []).append(line)
+        shown = line.headline if sign == "~" else _cut(line.headline)
+        found.setdefault((sign, line.at, line.verb, shown), []).append(
+            replace(line, headline=shown)
+        )
     return [(str(key[0]), lines) for key, lines in found.items()]
 
 
@@ -106,10 +112,10 @@ def _change(each: Changed) -> str:
     if each.before.at != each.now.at:
         said.append(f"instead of {output.minute(each.before.at)}")
     if each.before.headline != each.now.headline:
-        said.append(f"instead of: {each.before.headline}")
+        said.append(f"instead of: {_cut(each.before.headline)}")
     elif each.before.said != each.now.said:
         said.append("the text below the headline")
-    return f"{each.now.headline} ({'; '.join(said)})"
+    return f"{_cut(each.now.headline)} ({'; '.join(said)})"
 
 
 def _verbs(*played: Played) -> list[Verb]:
@@ -228,7 +234,6 @@ def _problems(played: Played) -> None:
 _PROBLEM = (
     Column("since (UTC)", whole=True),
     Column("for", right=True),
-    Column("at"),
     Column("told", right=True),
     Column("what"),
 )
@@ -240,10 +245,13 @@ def _problem(each: Problem, until: datetime) -> list[str | Cell]:
     return [
         output.minute(each.opened_at),
         Cell(f"{length}, open" if is_open else length, "bad" if is_open else ""),
-        ", ".join(each.destinations),
         f"{each.told:,}",
-        each.headline,
+        _cut(each.headline),
     ]
+
+
+def _cut(headline: str, limit: int = HEADLINE) -> str:
+    return headline if len(headline) <= limit else f"{headline[: limit - 1].rstrip()}…"
 
 
 def _count(count: int) -> str:

@@ -7,9 +7,6 @@ from datetime import date, datetime, timedelta
 
 from subscriber.actions import Verb
 
-ENDS = (Verb.CLOSE,)
-BEGINS = (Verb.OPEN, Verb.UPDATE, Verb.REMIND)
-
 
 @dataclass(frozen=True)
 class Line:
@@ -109,7 +106,7 @@ class Played:
 
 def _problem(lines: Sequence[Line]) -> Problem:
     left = {line.destination for line in lines} - {
-        line.destination for line in lines if line.verb in ENDS
+        line.destination for line in lines if line.verb is Verb.CLOSE
     }
     return Problem(
         headline=lines[0].headline,
@@ -138,12 +135,6 @@ class Difference:
     gone_destinations: Sequence[str]
     new_destinations: Sequence[str]
 
-    @property
-    def is_none(self) -> bool:
-        return not (
-            self.gone or self.new or self.changed or self.gone_destinations or self.new_destinations
-        )
-
     def in_order(self) -> list[Line | Changed]:
         """All of it in the order of time; what is gone before what is new."""
         everything: list[Line | Changed] = [*self.gone, *self.new, *self.changed]
@@ -151,11 +142,15 @@ class Difference:
 
 
 def difference(before: Played, now: Played) -> Difference:
+    """What differs for whoever is told: not whether another run had opened the same alert."""
     was, is_ = _by_key(before.lines), _by_key(now.lines)
     pairs = [(line, is_[key]) for key, line in was.items() if key in is_]
+    gone = [line for key, line in was.items() if key not in is_]
+    new = [line for key, line in is_.items() if key not in was]
+    same = Counter(map(_told, gone)) & Counter(map(_told, new))
     return Difference(
-        gone=[line for key, line in was.items() if key not in is_],
-        new=[line for key, line in is_.items() if key not in was],
+        gone=_without(gone, same),
+        new=_without(new, same),
         changed=[Changed(*pair) for pair in pairs if pair[0] != pair[1]],
         gone_destinations=[each for each in before.destinations if each not in now.destinations],
         new_destinations=[each for each in now.destinations if each not in before.destinations],
@@ -164,6 +159,21 @@ def difference(before: Played, now: Played) -> Difference:
 
 def _by_key(lines: Iterable[Line]) -> dict[str, Line]:
     return {line.key: line for line in lines}
+
+
+def _told(line: Line) -> tuple[object, ...]:
+    return line.at, line.destination, line.verb, line.headline
+
+
+def _without(lines: Iterable[Line], told: Counter[tuple[object, ...]]) -> list[Line]:
+    """`lines` without those that are counted in `told`, each as often as it is."""
+    left, kept = Counter(told), []
+    for line in lines:
+        if left[_told(line)]:
+            left[_told(line)] -= 1
+        else:
+            kept.append(line)
+    return kept
 
 
 def _at(each: Line | Changed) -> datetime:

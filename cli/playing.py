@@ -1,7 +1,6 @@
 """Playing: past runs, one after the other, through the decisions of the service."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -92,7 +91,7 @@ def _drained(told: list[Told]) -> list[Line]:
 def _line(told: Told) -> Line:
     action = told.action
     is_alone = action.verb in (Verb.TELL, Verb.REFRESH)
-    said = json.dumps(action.body()["message"], sort_keys=True)
+    said = repr(action.message).encode(errors="surrogatepass")
     return Line(
         at=told.at,
         key=action.key,
@@ -100,5 +99,5 @@ def _line(told: Told) -> Line:
         verb=action.verb,
         headline=action.message.headline,
         problem="" if is_alone else action.episode_key,
-        said=hashlib.sha256(said.encode()).hexdigest()[:16],
+        said=hashlib.sha256(said).hexdigest()[:16],
     )

@@ -16,7 +16,7 @@ from cli.history import History, Keeping
 from cli.options import Config, Json, environ
 from cli.played import Played, difference
 from cli.playing import play
-from shared.errors import TemporaryFailure
+from shared.errors import Mistake, TemporaryFailure
 from subscriber.configuration import Configuration
 from subscriber.settings import configured, places
 
@@ -38,6 +38,7 @@ def backtest(
         typer.Option(
             min=1,
             max=DAYS_LIMIT,
+            metavar="N",
             help=f"The runs of so many days; {DAYS}, or all that a --history holds.",
             show_default=False,
         ),
@@ -69,6 +70,9 @@ def backtest(
     """
     if save and history:
         raise typer.BadParameter("--history plays what --save has kept: one of them is enough")
+    for name, file in (("config", config), ("against", against)):
+        if file is not None and not file.exists():
+            raise Mistake(f"--{name}: there is no file {file}")
     now = configured(environ(config))
     before = configured(environ(against)) if against else None
     configurations = [each for each in (now, before) if each is not None]
@@ -209,11 +213,13 @@ def _warn(
             f"{history} was kept for other rules: of {_runs(played.lacking)} it does not hold the "
             f"nodes, which these rules want to know; add them with --save {history}"
         )
-    told = {each for one in configurations for rule in one.rules for each in rule.when.outcome}
+    rules = [rule for one in configurations for rule in one.rules]
+    told = {each for rule in rules for each in rule.when.outcome}
     if "cancelled" in told and played.ended.get("cancelled"):
         output.hint("dbt Cloud may send no event of a run that was cancelled; it is played here.")
-    if "started" in told:
-        output.hint("The list of runs tells no starts: rules for `started` match nothing here.")
+    by_events = [rule.when.event for rule in rules if rule.when.event]
+    if "started" in told or any("completed" not in each for each in by_events):
+        output.hint("Only ends of runs are played: `started` and `errored` match nothing here.")
 
 
 def _data(

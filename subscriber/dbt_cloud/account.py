@@ -148,7 +148,7 @@ def _explained(admin: Admin, refused: Refused, what: str) -> Refused:
     match refused.status:
         case 401:
             why = (
-                f"{host} refused the token: is it this account's, and is the host the account's "
+                f"{host} refused the token; is it this account's, and is the host the account's "
                 "access URL?"
             )
         case 403 | 404:

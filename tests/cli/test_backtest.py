@@ -230,11 +230,12 @@ def test_to_play_and_to_save_at_once_is_a_wrong_command_line() -> None:
     assert not Path("other.jsonl").exists()
 
 
-def test_what_a_backtest_cannot_know_is_said_of_the_rules_that_ask_for_it() -> None:
-    rules = RULES.replace("{outcome: failed, environment: Stagging}", "{outcome: started}")
+@pytest.mark.parametrize("when", ["outcome: started", "outcome: failed, event: errored"])
+def test_what_a_backtest_cannot_know_is_said_of_the_rules_that_ask_for_it(when: str) -> None:
+    rules = RULES.replace("outcome: failed, environment: Stagging", when)
     Path("afterrun.yaml").write_text(rules)
 
-    assert "The list of runs tells no starts" in backtest().err
+    assert "Only ends of runs are played: `started` and `errored` match" in backtest().err
 
 
 def written(name: str) -> None:

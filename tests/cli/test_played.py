@@ -1,5 +1,6 @@
 """What can be counted in what was played, and how numbers become bars."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,6 +90,17 @@ def test_a_difference_is_what_is_gone_new_or_changed() -> None:
         new,
         after,
     ]
+
+
+def test_another_run_that_opened_the_alert_is_no_difference_to_whoever_is_told() -> None:
+    one, other = a_line(2, Verb.CLOSE), a_line(2, Verb.CLOSE)
+    other = replace(other, key="opened by another run")
+
+    found = difference(played(one, one), played(other))
+    twice = difference(played(one), played(other, replace(other, key="and another")))
+
+    assert (found.gone, found.new) == ([], [])
+    assert (twice.gone, len(twice.new)) == ([], 1)
 
 
 def test_what_is_the_same_does_not_differ() -> None:
