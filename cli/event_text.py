@@ -31,7 +31,7 @@ def read(text: bytes, place: str) -> Sequence[Entry] | bytes:
         raise Mistake(f"{place}: it is empty; give it {_WANTED}")
     if _is_of_a_history(text.strip().partition(b"\n")[0]):
         return [
-            history.parsed(line.decode("utf-8", "replace"), f"{place}:{number}")
+            history.parsed(line, f"{place}:{number}")
             for number, line in enumerate(text.split(b"\n"), 1)
             if line.strip()
         ]

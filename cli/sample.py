@@ -54,7 +54,7 @@ def story(name: str) -> Sequence[Entry]:
     if name not in ABOUT:
         raise Mistake(f"there is no sample `{name}`{did_you_mean(name, names())}")
     file = files("cli") / "samples" / f"{name}{SUFFIX}"
-    return [history.parsed(text, f"sample {name}") for text in file.read_text("utf-8").splitlines()]
+    return [history.parsed(text, f"sample {name}") for text in file.read_bytes().splitlines()]
 
 
 def time_of(entry: Entry) -> datetime:
