@@ -6,7 +6,7 @@ could otherwise move the cursor, or show a secret that a vendor repeated.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,6 +63,28 @@ def say(text: object = "", style: Style = "") -> None:
     console().print(Text(shown(text), style=_STYLES[style]))
 
 
+def spans(*parts: str | Cell, indent: int = 0) -> None:
+    """One paragraph of a result, of parts in styles of their own; each of its lines is indented."""
+    out = console()
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    text = Text.assemble(*((_spaced(each.text), _STYLES[each.style]) for each in cells))
+    for line in text.wrap(out, max(out.width - indent, NARROW // 3)):
+        line.rstrip()
+        out.print(Text(" " * indent) + line)
+
+
+def _spaced(text: str) -> str:
+    """`text` fit for a terminal, with the spaces around it."""
+    bare = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return " " * before + shown(bare) + " " * (len(text) - before - len(bare)) if bare else text
+
+
+def whole(text: object, style: Style = "", indent: int = 0) -> None:
+    """A line that is never broken, as people copy it: an address, a key."""
+    console().print(Text(" " * indent + shown(text), style=_STYLES[style]), soft_wrap=True)
+
+
 def raw(text: str) -> None:
     """A result as it is, for files and other programs: neither wrapped nor coloured."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -88,14 +110,17 @@ def failed(text: object) -> None:
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show that something goes on, for as long as the block lasts; on a terminal only."""
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on, for as long as the block lasts; on a terminal only.
+
+    What the block gets puts another text in the place of `text`.
+    """
     err = beside()
     if not err.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with err.status(Text(text, style="dim")):
-        yield
+    with err.status(Text(text, style="dim")) as status:
+        yield lambda now: status.update(Text(now, style="dim"))
 
 
 def table(
@@ -137,6 +162,11 @@ def _text(cell: Cell, column: Column) -> Text:
 def when(at: datetime | None) -> str:
     """A time for people, in UTC: what is written in logs and alerts reads the same everywhere."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def minute(at: datetime) -> str:
+    """The same to the minute, where a table has no room for more."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def length(time: timedelta) -> str:
