@@ -63,6 +63,8 @@ class Secrets:
         self._denied: set[str] = set()
         self.withheld: set[str] = set()
         """Permissions that the caller does not have, on any secret."""
+        self.withheld_lately: set[str] = set()
+        """Those of them that the caller is still said to have."""
         self._lock = threading.RLock()
 
     def put(self, secret: str, value: str | bytes) -> Version:
@@ -135,7 +137,8 @@ class Secrets:
         known = parts["project"] in self._projects and parts["secret"] in self._versions
         if not known or parts["secret"] in self._denied:
             return []
-        return [each for each in permissions if each not in self.withheld]
+        withheld = self.withheld - self.withheld_lately
+        return [each for each in permissions if each not in withheld]
 
     def values(self, secret: str) -> list[str]:
         """What its versions hold, the first one first; for whoever looks at what was stored."""

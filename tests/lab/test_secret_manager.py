@@ -263,6 +263,15 @@ def test_permissions_can_be_asked_for(service: Service) -> None:
     assert service.granted(ADD, ACCESS) == [ADD]
 
 
+def test_a_permission_that_was_withheld_lately_is_still_said_to_be_there(service: Service) -> None:
+    service.secrets.put("pd-routing-key", "value")
+    service.secrets.withheld = service.secrets.withheld_lately = {ADD}
+
+    assert service.granted(ADD) == [ADD]
+    with pytest.raises(exceptions.PermissionDenied):
+        service.add(b"x")
+
+
 def test_on_a_secret_that_is_not_there_nobody_has_a_permission(service: Service) -> None:
     assert service.granted(ADD) == []
 
