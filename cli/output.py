@@ -69,6 +69,28 @@ def say(text: object = "", style: Style = "") -> None:
     console().print(Text(shown(text), style=_STYLES[style]))
 
 
+def spans(*parts: str | Cell, indent: int = 0) -> None:
+    """One paragraph of a result, of parts in styles of their own; each of its lines is indented."""
+    out = console()
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    text = Text.assemble(*((_spaced(each.text), _STYLES[each.style]) for each in cells))
+    for line in text.wrap(out, max(out.width - indent, NARROW // 3)):
+        line.rstrip()
+        out.print(Text(" " * indent) + line)
+
+
+def _spaced(text: str) -> str:
+    """`text` fit for a terminal, with the spaces around it."""
+    bare = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return " " * before + shown(bare) + " " * (len(text) - before - len(bare)) if bare else text
+
+
+def whole(text: object, style: Style = "", indent: int = 0) -> None:
+    """A line that is never broken, as people copy it: an address, a key."""
+    console().print(Text(" " * indent + shown(text), style=_STYLES[style]), soft_wrap=True)
+
+
 def raw(text: str) -> None:
     """A result as it is, for files and other programs: neither wrapped nor coloured."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")

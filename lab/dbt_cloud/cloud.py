@@ -100,7 +100,8 @@ class DbtCloud:
         self.discovery = DiscoveryApi(self)
         self._ids = itertools.count(account_id + 1_000)
         self._run_ids = itertools.count(account_id + 34_394_052_067, step=1_237)
-        self._environments: dict[int, Environment] = {}
+        self.projects: dict[int, Project] = {}
+        self.environments: dict[int, Environment] = {}
         self.project = self.add_project("Teahouse")
         self.production = self.add_environment("Production", deployment_type="production")
         self.job = self.add_job("Nightly build")
@@ -114,10 +115,12 @@ class DbtCloud:
 
     @property
     def environment_ids(self) -> set[int]:
-        return set(self._environments)
+        return set(self.environments)
 
     def add_project(self, name: str) -> Project:
-        return Project(next(self._ids), name)
+        project = Project(next(self._ids), name)
+        self.projects[project.id] = project
+        return project
 
     def add_environment(
         self,
@@ -127,7 +130,7 @@ class DbtCloud:
         deployment_type: state.DeploymentType | None = None,
     ) -> Environment:
         environment = Environment(next(self._ids), name, project or self.project, deployment_type)
-        self._environments[environment.id] = environment
+        self.environments[environment.id] = environment
         return environment
 
     def add_job(
