@@ -102,7 +102,7 @@ def list_(
     *,
     json: options.Json = False,
 ) -> None:
-    """Every webhook of the account: where it sends what, how that goes, and what is wrong."""
+    """All webhooks of the account, and what is wrong with each."""
     from cli.webhooks import shown
     from cli.webhooks.concerns import concerns
 
@@ -161,9 +161,10 @@ def create(
     force: Force = False,
     json: options.Json = False,
 ) -> None:
-    """Make a webhook and put its secret, which dbt Cloud says once, where the receiver reads it.
+    """Make a webhook, and put its secret where the receiver reads it.
 
-    If the secret cannot be kept, there is no new webhook. It is never shown.
+    dbt Cloud says the secret once. If it cannot be kept, there is no new webhook. It is never
+    shown.
     """
     from cli.webhooks import creating, places, proof, wanted
     from subscriber.dbt_cloud.webhooks import Subscription
@@ -261,9 +262,10 @@ def try_out(
     *,
     json: options.Json = False,
 ) -> None:
-    """Have dbt Cloud send a sample, of a run that does not exist, and say what came of it.
+    """Have dbt Cloud send a sample, and see what came of it.
 
-    The sample reaches the subscriber, which records it as a test and tells nobody.
+    The sample is of a run that does not exist. It reaches the subscriber, which records it as a
+    test and tells nobody.
     """
     from cli import receiving
     from cli.webhooks import shown, testing
@@ -291,7 +293,7 @@ def events(
     *,
     json: options.Json = False,
 ) -> None:
-    """What dbt Cloud sent to a webhook lately, and what that was answered."""
+    """What was sent to one lately, and what was answered."""
     from cli.webhooks import shown
 
     webhooks = _connected(config, project, account, token, host)
@@ -317,7 +319,7 @@ def receipts(
     *,
     json: options.Json = False,
 ) -> None:
-    """Each attempt to deliver an event: what was sent, and what was answered."""
+    """Each attempt to deliver an event: what went, what came."""
     from cli.webhooks import shown
 
     webhooks = _connected(config, project, account, token, host)
@@ -347,7 +349,7 @@ def rotate(
     force: Force = False,
     json: options.Json = False,
 ) -> None:
-    """Give a webhook another secret, without one event being refused.
+    """Give a webhook another secret; no event is refused.
 
     A second webhook is made, its secret goes to a place of its own, and only when the receiver has
     taken what it signs is the former one deleted. The receiver must refer to both places. If it
@@ -386,7 +388,10 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Delete a webhook. Its secret stays where it is kept, and signs nothing any more."""
+    """Delete a webhook.
+
+    Its secret stays where it is kept, and signs nothing any more.
+    """
     webhooks = _connected(config, project, account, token, host)
     if not yes:
         with output.progress("Asking dbt Cloud …"):

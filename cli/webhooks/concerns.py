@@ -66,13 +66,21 @@ def concerns(webhook: Subscription, others: Sequence[Subscription] = ()) -> list
                 f"{update} --all-jobs",
             )
         )
-    if twins := [each.id for each in twins_of(webhook, others)]:
+    twins = twins_of(webhook, others)
+    former = next((each for pair in twins if (each := _former(webhook, pair))), None)
+    if former is not None:
         found.append(
             Concern(
-                "twice",
-                f"{', '.join(twins)} sends to the same URL: each event comes more than once",
-                f"afterrun webhooks delete {twins[0]}",
+                "rotating",
+                f"the rotation of {former.id} has not ended: both send, and each event comes "
+                "twice; run it again",
+                f"afterrun webhooks rotate {former.id} --secret REF",
             )
+        )
+    elif twins:
+        ids = ", ".join(each.id for each in twins)
+        found.append(
+            Concern("twice", f"{ids} sends to the same URL: each event comes more than once")
         )
     return found
 
@@ -93,6 +101,18 @@ def twins_of(webhook: Subscription, others: Sequence[Subscription]) -> list[Subs
         and other.id != webhook.id
         and same_place(other.client_url) == same_place(webhook.client_url)
     ]
+
+
+def mark(former_id: str) -> str:
+    """What the description of a webhook ends with that takes the place of another one."""
+    return f"[in place of {former_id}]"
+
+
+def _former(one: Subscription, other: Subscription) -> Subscription | None:
+    """Which of two takes the other's place; None if neither does."""
+    if one.description.endswith(mark(other.id)):
+        return other
+    return one if other.description.endswith(mark(one.id)) else None
 
 
 def same_place(url: str) -> str:

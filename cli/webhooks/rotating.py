@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from cli import receiving
 from cli.webhooks import creating, proof, testing
+from cli.webhooks.concerns import mark
 from cli.webhooks.places import Place
 from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
 from subscriber.dbt_cloud.webhooks import Subscription, Webhooks
@@ -101,7 +102,8 @@ class Rotation:
         for seconds in PAUSES_S:
             if receiving.is_taken(result.status) or not result.is_known:
                 break
-            self.tell(f"{receiving.meaning(result.status, result.body)}; again in {seconds:.0f} s")
+            said = "no answer" if result.status is None else f"answered {result.status}"
+            self.tell(f"Not yet: {said}; again in {seconds:.0f} s")
             self.pause(seconds)
             result = testing.tested(self.webhooks, successor.id, self.pause)
         if receiving.is_taken(result.status) or self._took_an_event(successor):
@@ -130,7 +132,10 @@ class Rotation:
             )
         said = receiving.meaning(result.status, result.body)
         if result.status == 401:
-            return PermanentFailure(f"{said}. {configured(self.place)} {stays}")
+            return PermanentFailure(
+                f"the receiver answered 401 to what {successor.id} signs. "
+                f"{configured(self.place)} {stays}"
+            )
         is_down = receiving.exit_code(result.status) == receiving.exit_code(None)
         kind = TemporaryFailure if is_down else PermanentFailure
         return kind(f"{said}. Mend that. {stays}")
@@ -178,7 +183,7 @@ def check_rotatable(former: Subscription) -> None:
 def wanted(former: Subscription) -> Subscription:
     """The second webhook; its description is how it is known again."""
     base = former.description.partition("[in place of ")[0].strip()
-    return replace(former, description=f"{base} {_mark(former.id)}".strip())
+    return replace(former, description=f"{base} {mark(former.id)}".strip())
 
 
 def _both(
@@ -186,12 +191,8 @@ def _both(
 ) -> tuple[Subscription | None, Subscription | None]:
     """The former webhook and the one that takes its place, as far as they are there."""
     former = next((each for each in listed if each.id == former_id), None)
-    mark = _mark(former_id)
-    return former, next((each for each in listed if each.description.endswith(mark)), None)
-
-
-def _mark(former_id: str) -> str:
-    return f"[in place of {former_id}]"
+    ends = mark(former_id)
+    return former, next((each for each in listed if each.description.endswith(ends)), None)
 
 
 def _has_sent(former: Subscription, webhooks: Webhooks) -> bool:

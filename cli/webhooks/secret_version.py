@@ -15,7 +15,7 @@ from google.auth.exceptions import GoogleAuthError
 from cli.webhooks.places import Store
 from shared import secret_manager
 from shared.errors import PermanentFailure, TemporaryFailure
-from shared.secret_refs import SecretGone, SecretReader, SecretRef
+from shared.secret_refs import SecretReader, SecretRef
 
 ADD = "secretmanager.versions.add"
 LIMIT_S = 10.0
@@ -31,13 +31,16 @@ class SecretVersion:
     limit_s: float = LIMIT_S
 
     def holds(self) -> bool:
+        name = f"{self._name}/versions/{self.ref.version}"
         try:
-            self.value()
-        except SecretGone:
+            self._ask("access_secret_version", {"name": name})
+        except (exceptions.NotFound, exceptions.FailedPrecondition):
             return False
-        except PermanentFailure:
+        except exceptions.PermissionDenied:
             # not ours to read: there may be one
             return True
+        except exceptions.InvalidArgument:
+            raise PermanentFailure(self._invalid) from None
         return True
 
     def value(self) -> str:
@@ -69,7 +72,7 @@ class SecretVersion:
                     "this account roles/secretmanager.secretVersionAdder on it"
                 ) from None
             except exceptions.InvalidArgument:
-                raise PermanentFailure(f"{self.ref}: Secret Manager takes no such name") from None
+                raise PermanentFailure(self._invalid) from None
             if not self._may_add(name):
                 raise PermanentFailure(self._lacks("roles/secretmanager.secretVersionAdder"))
 
@@ -95,6 +98,10 @@ class SecretVersion:
     def _name(self) -> str:
         return f"projects/{self._project}/secrets/{self.ref.name}"
 
+    @property
+    def _invalid(self) -> str:
+        return f"{self.ref}: Secret Manager takes no such name; is GOOGLE_CLOUD_PROJECT right?"
+
     def _lacks(self, role: str) -> str:
         return f"this account may not add a version to {self.ref}: it needs {role} on it"
 
@@ -105,7 +112,7 @@ class SecretVersion:
         except (exceptions.PermissionDenied, exceptions.NotFound):
             return False
         except exceptions.InvalidArgument:
-            raise PermanentFailure(f"{self.ref}: Secret Manager takes no such name") from None
+            raise PermanentFailure(self._invalid) from None
 
     def _ask(self, method: str, request: dict[str, Any]) -> Any:
         """Call Secret Manager; raises the refusals that a caller may tell apart, else Failure."""
@@ -123,6 +130,7 @@ class SecretVersion:
         except (
             exceptions.AlreadyExists,
             exceptions.PermissionDenied,
+            exceptions.FailedPrecondition,
             exceptions.InvalidArgument,
             exceptions.NotFound,
         ):

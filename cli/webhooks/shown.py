@@ -40,9 +40,9 @@ def one(webhook: Subscription, wrong: Sequence[Concern], now: datetime) -> None:
         ]
     )
     for concern in wrong:
-        output.warn(concern.text)
+        output.say(f"warning: {concern.text}", "warn")
         if concern.fix:
-            output.command(concern.fix)
+            output.whole(concern.fix, indent=2)
 
 
 def as_data(webhook: Subscription, wrong: Sequence[Concern]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def events(found: Sequence[SentEvent], now: datetime) -> None:
             Column("event", whole=True),
             Column("type"),
             Column("run", whole=True),
-            Column("answer", right=True),
+            Column("said", right=True),
             Column("when"),
         ],
         [
@@ -78,7 +78,7 @@ def events(found: Sequence[SentEvent], now: datetime) -> None:
                 _short(each.type),
                 each.run_id,
                 _status(each.status),
-                output.ago(each.at, now) if each.at else "",
+                _roughly(each.at, now) if each.at else "",
             ]
             for each in found
         ],
@@ -161,16 +161,22 @@ def _signature(receipt: Receipt) -> str:
 def _last(webhook: Subscription, now: datetime) -> str | Cell:
     if webhook.dispatched_at is None and webhook.http_status_code is None:
         return "nothing was sent yet"
-    said = _status(webhook.http_status_code)
+    said = "no answer" if webhook.http_status_code is None else str(webhook.http_status_code)
     ago = f", {output.ago(webhook.dispatched_at, now)}" if webhook.dispatched_at else ""
     is_good = receiving.is_taken(webhook.http_status_code)
-    return Cell(f"{said.text}{ago}", "good" if is_good else "bad")
+    return Cell(f"{said}{ago}", "good" if is_good else "bad")
 
 
 def _status(status: int | None) -> Cell:
     if status is None:
-        return Cell("no answer", "bad")
+        return Cell("none", "bad")
     return Cell(str(status), "good" if receiving.is_taken(status) else "bad")
+
+
+def _roughly(at: datetime, now: datetime) -> str:
+    """How long ago, to one unit, so that a row fits into 80 columns."""
+    count, unit = output.length(now - at).split()[:2]
+    return f"{count} {unit} ago"
 
 
 def _short(event_type: str) -> str:

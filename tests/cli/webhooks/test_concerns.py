@@ -94,3 +94,12 @@ def test_a_deactivated_one_has_no_twin() -> None:
 )
 def test_urls_are_compared_by_where_they_lead(one: str, other: str, *, is_same: bool) -> None:
     assert (same_place(one) == same_place(other)) is is_same
+
+
+def test_a_rotation_that_has_not_ended_is_not_to_be_mended_by_deleting() -> None:
+    successor = replace(GOOD, id="wsu_2", description="ours [in place of wsu_1]")
+
+    for one, other in ((GOOD, successor), (successor, GOOD)):
+        (concern,) = concerns(one, [other])
+        assert concern.code == "rotating"
+        assert concern.fix == "afterrun webhooks rotate wsu_1 --secret REF"

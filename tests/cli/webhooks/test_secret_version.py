@@ -100,6 +100,16 @@ def test_a_name_that_is_not_valid_is_refused(manager: Manager) -> None:
         pytest.fail("nothing can be stored")
 
 
+def test_without_a_project_that_is_what_is_said(manager: Manager) -> None:
+    def nobody() -> str:
+        raise PermanentFailure("no Google Cloud project is known")
+
+    place = SecretVersion(parse("secret:dbt-webhook"), SecretReader(nobody, manager.host))
+
+    with pytest.raises(PermanentFailure, match="no Google Cloud project"):
+        place.holds()
+
+
 def test_nothing_that_answers_is_a_temporary_failure(manager: Manager) -> None:
     nobody = SecretVersion(
         parse("secret:dbt-webhook"), SecretReader(lambda: "acme", "127.0.0.1:9"), limit_s=0.5
