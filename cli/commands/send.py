@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import apps, options, output
+from cli.exits import Exit
 from shared.errors import Mistake
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def send(
 ) -> None:
     """Send an event to a receiver, as dbt Cloud does, and say what it answers.
 
-    Exit codes: 0 it was taken (2xx), 4 it was refused (401: the wrong secret), 5 no answer or 5xx.
+    Exit codes: 0 it was taken (2xx), 4 it was refused (401: the wrong secret), 5 no answer or 5xx;
+    1 it was taken without a signature.
     """
     from cli import receiving, sending
     from cli.webhooks import wanted
@@ -82,6 +84,10 @@ def send(
         output.data(_as_data(letter, signer, answer))
     else:
         _show(letter, signer, answer)
+    if not signer and receiving.is_taken(answer.status):
+        raise typer.Exit(Exit.FOUND)
+    if receiving.is_taken(answer.status) and not new:
+        output.hint("The same again does nothing; --new makes it another, later run.")
     raise typer.Exit(receiving.exit_code(answer.status))
 
 
@@ -188,8 +194,7 @@ def _show(letter: _Letter, signer: str, answer: "Answer") -> None:
     from cli import receiving
     from cli.output import Cell, Own
 
-    said = receiving.meaning(answer.status, answer.body)
-    is_taken = receiving.is_taken(answer.status)
+    is_as_it_should = receiving.is_taken(answer.status) if signer else answer.status == 401
     output.facts(
         [
             ("sent", letter.said),
@@ -197,23 +202,31 @@ def _show(letter: _Letter, signer: str, answer: "Answer") -> None:
             ("run", letter.run_id),
             ("to", letter.url),
             ("signed", Own(f"with {signer}") if signer else "no"),
-            ("answer", Cell(answer.why or said, "good" if is_taken else "bad")),
+            ("answer", Cell(_meaning(signer, answer), "good" if is_as_it_should else "bad")),
             ("says", answer.body[:500]),
             ("took", f"{answer.took_s * 1000:,.0f} ms"),
         ]
     )
 
 
-def _as_data(letter: _Letter, signer: str, answer: "Answer") -> dict[str, object]:
+def _meaning(signer: str, answer: "Answer") -> str:
     from cli import receiving
 
+    if not signer and answer.status == 401:
+        return "answered 401, as it should: it was not signed"
+    if not signer and receiving.is_taken(answer.status):
+        return f"answered {answer.status} without a signature: anybody can send events there"
+    return answer.why or receiving.meaning(answer.status, answer.body)
+
+
+def _as_data(letter: _Letter, signer: str, answer: "Answer") -> dict[str, object]:
     return {
         "event_id": letter.event_id,
         "run_id": letter.run_id,
         "url": letter.url,
         "signed_with": signer or None,
         "status": answer.status,
-        "meaning": answer.why or receiving.meaning(answer.status, answer.body),
+        "meaning": _meaning(signer, answer),
         "answer": answer.body,
         "took_ms": round(answer.took_s * 1000, 1),
     }

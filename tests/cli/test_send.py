@@ -226,6 +226,16 @@ def test_unsigned_it_is_refused(sender: Sender) -> None:
 
     assert ran.code == 4
     assert (ran.data["status"], ran.data["signed_with"]) == (401, None)
+    assert ran.data["meaning"] == "answered 401, as it should: it was not signed"
+
+
+def test_a_receiver_that_takes_what_is_not_signed_is_found_out(sender: Sender) -> None:
+    sender.side.receiver.faults.next(Fault("answer", status=202))
+
+    ran = sender.send("failed-model", "--unsigned")
+
+    assert ran.code == 1
+    assert "anybody can send events there" in " ".join(ran.out.split())
 
 
 @pytest.mark.parametrize(
