@@ -234,7 +234,7 @@ def test_a_test_says_its_event_or_its_answer(
 
 def test_a_test_may_take_as_long_as_the_endpoint_has(api: Api) -> None:
     api.answers({"event_id": "wev_1"})
-    api.faults.next(Fault("slow", seconds=0.5))
+    api.faults.next(Fault("slow", seconds=0.5), times=3)
     with serve(api.app) as url:
         impatient = Outbound(read_timeout_s=0.1)
 
