@@ -65,7 +65,7 @@ def test_alerts_of_two_hundred_nodes_with_long_names_are_closed_and_on_record() 
     rules = (a_rule("each", "oncall", outcome="failed", alert={"per": "node"}),)
     story = Story(rules=rules)
     runs = Runs(story)
-    nodes = [f"test.shop.{'n' * 450}{n}" for n in range(200)]
+    nodes = [f"test.shop.{'n' * 480}{n}" for n in range(200)]
     for n in range(10):
         runs.fails(100 + n, *nodes[: 20 * (n + 1)])
 
