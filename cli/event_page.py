@@ -15,6 +15,7 @@ from cli.trace import Moment, trace
 from cli.verdict import hints, reasons, verdict
 from subscriber.durations import said
 from subscriber.ledger.contract import KEEP_SETTLED
+from subscriber.run import outcome
 
 TOLD_LINES = 20
 MATCHED = "matched"
@@ -34,6 +35,7 @@ def show(life: Life, stories: Stories, now: datetime) -> None:
     _rules(life)
     _notes(life)
     _alerts(stories, now)
+    _silences(stories, now)
 
 
 def data(life: Life, stories: Stories, now: datetime) -> dict[str, Any]:
@@ -54,6 +56,10 @@ def data(life: Life, stories: Stories, now: datetime) -> dict[str, Any]:
         "notes": result.get("notes") or [],
         "not_on_record": result.get("more") or {},
         "alerts": [_alert_data(each) for each in stories.alerts],
+        "silences": [
+            {"id": each.id, "is_active": each.is_active(now), "ends_at": each.ends_at}
+            for each in stories.silences
+        ],
     }
 
 
@@ -71,7 +77,9 @@ def _headline(life: Life) -> None:
         output.line(Cell("A message that tells of no run", "strong"))
         output.line(Cell(life.work.key, "dim"))
         return
-    output.entry((), f"{found.job}: run {event.run_id}, {found.outcome}", "strong")
+    is_settled = life.work.is_settled
+    ended = found.outcome if is_settled else f"{outcome(event)}, not decided on yet"
+    output.entry((), f"{found.place}: run {event.run_id}, {ended}", "strong")
     facts = [f"event {event.id}", event.type, f"account {event.account_id}"]
     if event.project_name or event.project_id:
         facts.append(f"project {event.project_name or event.project_id}")
@@ -84,7 +92,7 @@ def _headline(life: Life) -> None:
 
 def _tellings(life: Life, now: datetime) -> None:
     tellings = worst_first(life.tellings)
-    if not tellings and len({reason for _, reason in reasons(life)}) > 1:
+    if not tellings:
         for place, reason in reasons(life):
             output.entry(("  ", Cell(place, "strong"), "  "), reason)
     wide = max((len(f"{each.destination} {each.verb}") for each in tellings), default=0)
@@ -120,7 +128,7 @@ def _moments(moments: list[Moment]) -> None:
 
 
 def _reasons(life: Life) -> None:
-    if reasons(life):
+    if reasons(life) and life.tellings:
         _section("Why it was told, or not")
         for place, reason in reasons(life):
             output.entry((f"  {place}  ",), reason)
@@ -166,6 +174,20 @@ def _alerts(stories: Stories, now: datetime) -> None:
         since = said(now - episode.since)
         text = f"{subject}: nobody has been told of it yet; for {since}, {runs} with the problem"
         output.entry((f"  {destination}  ",), text)
+
+
+def _silences(stories: Stories, now: datetime) -> None:
+    if not stories.silences:
+        return
+    _section("Silences that held it back")
+    for each in stories.silences:
+        if each.is_active(now):
+            text = f"active until {output.when(each.ends_at)} UTC"
+        else:
+            text = f"ended {output.when(each.ends_at)} UTC"
+        output.entry((f"  {each.id}  ",), f"{text}, by {each.author}: {each.comment}")
+        if each.is_active(now):
+            output.entry(("  → ",), f"End it: afterrun silence expire {each.id}")
 
 
 def _is_open(story: AlertStory, now: datetime) -> str:

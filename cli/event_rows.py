@@ -13,7 +13,8 @@ TITLES = ("TIME (UTC)", "JOB / ENVIRONMENT", "RUN", "OUTCOME", "TOLD")
 SHOWN = 3  # problems below a row
 GAP = "  "
 _TIME = len("01-05 12:00")
-_JOB, _TOLD = 8, 24  # the least that is kept of each
+_JOB, _TOLD = 14, 24  # the least that is kept of each
+_ENVIRONMENT = 5  # and of an environment
 
 _OUTCOMES: dict[str, Style] = {
     "failed": "bad",
@@ -45,7 +46,7 @@ class Widths:
     @classmethod
     def of(cls, rows: Sequence[Summary], width: int | None) -> "Widths":
         """What `rows` need, within `width`; None: nothing is cut."""
-        job = max([len(each.job) for each in rows] + [len(TITLES[1])])
+        job = max([len(each.place) for each in rows] + [len(TITLES[1])])
         run = max([len(each.run) for each in rows] + [len(TITLES[2])])
         ended = max([len(each.outcome) for each in rows] + [len(TITLES[3])])
         if width is None:
@@ -75,7 +76,7 @@ def row(summary: Summary, widths: Widths, now: datetime) -> None:
     """A row, and below it what a person may have to look after."""
     output.line(
         Cell(f"{summary.life.work.recorded_at:%m-%d %H:%M}", "dim"),
-        GAP + output.sized(summary.job, widths.job),
+        GAP + output.sized(_place(summary, widths.job), widths.job),
         GAP + summary.run.ljust(widths.run),
         Cell(GAP + summary.outcome.ljust(widths.outcome), _OUTCOMES.get(summary.outcome, "")),
         GAP,
@@ -91,13 +92,23 @@ def block(summary: Summary, now: datetime) -> None:
         Cell(summary.outcome, _OUTCOMES.get(summary.outcome, "")),
         f" run {summary.run}" if summary.run else "",
     )
-    if summary.job:
-        output.entry((GAP,), summary.job)
+    if summary.place:
+        output.entry((GAP,), summary.place)
     for part in summary.parts:
         output.entry((GAP,), str(part), style_of(part.state))
     if summary.nothing:
         output.entry((GAP,), summary.nothing, "dim")
     _details(summary, GAP * 2, now)
+
+
+def _place(summary: Summary, width: int) -> str:
+    """Job and environment, of each as much as leaves room for something of the other."""
+    job, environment = summary.job, summary.environment
+    over = len(summary.place) - width
+    if over <= 0 or not environment:
+        return summary.place
+    kept = max(len(environment) - over, min(len(environment), _ENVIRONMENT))
+    return f"{_cut(job, width - kept - len(' / '))} / {_cut(environment, kept)}"
 
 
 def _told(summary: Summary, width: int | None) -> Iterator[Cell]:

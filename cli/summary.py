@@ -63,14 +63,20 @@ class Summary:
         return self.life.work.is_settled and not any(p.state in moves for p in self.parts)
 
     @property
+    def place(self) -> str:
+        """Job and environment in one."""
+        return f"{self.job} / {self.environment}" if self.environment else self.job
+
+    @property
     def job(self) -> str:
-        """Job and environment by name, by id where they have none."""
+        """By name, by id where it has none."""
         event = self.life.event
-        if event is None:
-            return ""
-        job = event.job_name or f"job {event.job_id}"
-        environment = event.environment_name or event.environment_id
-        return one_line(clean(f"{job} / {environment}" if environment else job))
+        return one_line(clean(event.job_name)) or f"job {event.job_id}" if event else ""
+
+    @property
+    def environment(self) -> str:
+        event = self.life.event
+        return one_line(clean(event.environment_name)) or event.environment_id if event else ""
 
     @property
     def run(self) -> str:

@@ -23,18 +23,22 @@ class Moment:
     who: str
     what: str
     style: Style = ""
+    is_to_come: bool = False
 
 
 def trace(life: Life, now: datetime) -> list[Moment]:
     """Every moment that is on record, the earliest first."""
     moments = [*_of_event(life, now)]
-    for each in life.tellings:
-        moments += _of_telling(each, now)
-    for work in life.of_kind(Kind.FOLLOW):
-        moments += _of_follow(work, now)
+    # what led to a telling stands before it, where both were at one moment
     for work in life.of_kind(Kind.TIMER):
         moments += _of_timer(work, now)
-    return sorted(moments, key=lambda moment: moment.at)
+    for work in life.of_kind(Kind.FOLLOW):
+        moments += _of_follow(work, now)
+    for each in life.tellings:
+        moments += _of_telling(each, now)
+    if any(moment.is_to_come for moment in moments):
+        moments.append(Moment(now, "now", "", "dim"))
+    return sorted(moments, key=lambda moment: (moment.at, moment.is_to_come))
 
 
 def _of_event(life: Life, now: datetime) -> Iterator[Moment]:
@@ -46,10 +50,8 @@ def _of_event(life: Life, now: datetime) -> Iterator[Moment]:
     yield Moment(work.recorded_at, "afterrun", "received and recorded")
     reason = str(result.get("reason") or "")
     if not work.is_settled and work.due_at is not None:
-        waits = f"not decided on yet: {reason}" if reason else "not decided on yet"
-        yield Moment(
-            max(work.due_at, now), "afterrun", f"{waits}; {_due(work.due_at, now)}", "warn"
-        )
+        waits = f"decided on, or asked again: {reason}" if reason else "decided on"
+        yield _to_come(work.due_at, now, "afterrun", waits, "warn")
     at = time_of(result.get("at"))
     if at is None:
         return
@@ -88,11 +90,11 @@ def _of_telling(telling: Telling, now: datetime) -> Iterator[Moment]:
         if at is not None:
             yield Moment(at, who, _tried(telling, number), _style(each.get("outcome", "")))
     if telling.state is State.WAITS and telling.due_at is not None and telling.until is not None:
-        waits = _due(telling.due_at, now)
+        waits = "tried again" if telling.attempts else "goes out"
         if not telling.attempts or telling.attempts[-1].get("reason") != telling.reason:
             waits += f" ({telling.reason})" if telling.reason else ""
-        until = f"; given up after {telling.until:%m-%d %H:%M}"
-        yield Moment(max(telling.due_at, now), who, waits + until, "warn")
+        until = f", until {telling.until:%m-%d %H:%M} at the latest"
+        yield _to_come(telling.due_at, now, who, waits + until, "warn")
 
 
 def _tried(telling: Telling, number: int) -> str:
@@ -126,8 +128,8 @@ def _of_follow(work: Work, now: datetime) -> Iterator[Moment]:
     looked = f" ({'1 look' if looks == 1 else f'{looks} looks'} found it running)" if looks else ""
     reason = str(result.get("reason") or "")
     if not work.is_settled and work.due_at is not None:
-        text = f"{reason or 'started'}{looked}; looked at {_due(work.due_at, now)}"
-        yield Moment(max(work.due_at, now), who, text, "warn")
+        text = f"looked at again: {reason}" if reason else "looked at"
+        yield _to_come(work.due_at, now, who, text + looked, "warn")
         return
     at, ending = time_of(result.get("at")), str(result.get("outcome"))
     if at is None:
@@ -142,21 +144,18 @@ def _of_follow(work: Work, now: datetime) -> Iterator[Moment]:
 
 def _of_timer(work: Work, now: datetime) -> Iterator[Moment]:
     slot = work.body.get("slot") or []
-    who = f"{slot[0]} timer" if slot else "afterrun"
+    who = str(slot[0]) if slot else "afterrun"
     reason = str(work.result.get("reason") or "")
     if not work.is_settled and work.due_at is not None:
-        what = "tells it" if work.body.get("action") else "reminds"
-        text = f"{what} {_due(work.due_at, now)}, if it is still so"
-        yield Moment(max(work.due_at, now), who, f"{text} ({reason})" if reason else text, "dim")
+        text = "looked at again: told, if it lasts and nothing holds it back"
+        if not work.body.get("action"):
+            text = "looked at again: said once more, if it lasts"
+        yield _to_come(work.due_at, now, who, f"{text} ({reason})" if reason else text, "dim")
     elif (at := time_of(work.result.get("at"))) is not None:
         yield Moment(at, who, f"time has passed: {reason}", "dim")
 
 
-def _due(due_at: datetime, now: datetime) -> str:
-    if due_at <= now:
-        return f"due since {due_at:%H:%M:%S}"
-    return (
-        f"next at {due_at:%H:%M:%S}"
-        if due_at.date() == now.date()
-        else f"next at {due_at:%m-%d %H:%M}"
-    )
+def _to_come(due_at: datetime, now: datetime, who: str, what: str, style: Style) -> Moment:
+    if due_at < now:
+        what = f"due since {due_at:%m-%d %H:%M:%S} and not taken up: {what}"
+    return Moment(max(due_at, now), who, what, style, is_to_come=True)

@@ -35,7 +35,7 @@ def verdict(life: Life, now: datetime) -> Said:
     if reason:
         return Said(f"Nothing was sent: {reason}.")
     if reasons(life):
-        return Said(f"Nothing was sent{_because(life)}")
+        return Said("Nothing was sent:")
     return Said("Nothing was sent: no rule matches it.")
 
 
@@ -57,13 +57,6 @@ def hints(life: Life, now: datetime) -> Iterator[str]:
             "What is due is not taken up: is the subscriber running, and do its ticks come? "
             "See afterrun doctor"
         )
-
-
-def _because(life: Life) -> str:
-    found = {why for _, why in reasons(life)}
-    if len(found) == 1:
-        return f": {found.pop()}."
-    return ", for these reasons:"
 
 
 def _waits(life: Life, now: datetime, reason: str) -> str:

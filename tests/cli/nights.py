@@ -1,6 +1,8 @@
 """Nights: ledgers as a subscriber writes them, of what people look up at 3 a.m."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from subscriber.ledger.sqlite import SqliteLedger
 from subscriber.progress import Failed, Running
 from subscriber.rules import Rule
 from subscriber.run import Answer
+from subscriber.silences import Silence
 from tests.builders import Clock, a_body
 from tests.subscriber.runs import ITEMS, ORDERS, Runs, silenced
 from tests.subscriber.story import Story, a_rule
@@ -34,6 +37,23 @@ RULES = (
 )
 
 
+class OnTime(Story):
+    """A story whose events come two seconds after dbt Cloud sent them, and that five after the
+    run.
+    """
+
+    def comes(self, body: bytes, **attributes: str) -> None:
+        try:
+            told = json.loads(body)
+        except ValueError:
+            super().comes(body, **attributes)
+            return
+        now = self.clock()
+        told["timestamp"] = (now - timedelta(seconds=2)).isoformat()
+        told["data"]["runFinishedAt"] = (now - timedelta(seconds=7)).isoformat()
+        super().comes(json.dumps(told).encode(), **attributes)
+
+
 @dataclass
 class Night:
     """A subscriber with a pager, a channel and a report, and what happens to it."""
@@ -42,11 +62,12 @@ class Night:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.story = Story(rules=RULES, ledger=self.ledger, clock=self.clock)
+        self.story = OnTime(rules=RULES, ledger=self.ledger, clock=self.clock)
         self.report = Followed(received=self.story.reports)
         destinations: Any = self.story.configuration.destinations
         destinations["report"] = self.report
         self.runs = Runs(self.story)
+        self.silence: Silence | None = None
 
     def passes(self, minutes: float) -> "Night":
         """Time passes, with a tick a minute at the most that matters."""
@@ -63,7 +84,9 @@ class Night:
         return self
 
     def is_silenced(self) -> "Night":
-        silenced(self.story, 120, comment="warehouse moves", environment="Production")
+        self.silence = silenced(
+            self.story, 120, comment="warehouse moves", environment="Production"
+        )
         self.clock.passes(5)
         self.runs.fails(200, ORDERS)
         return self
@@ -78,6 +101,23 @@ class Night:
         self.runs.fails(400, ORDERS)
         for seconds in (5, 10, 20):
             self.story.ticks(after_s=seconds)
+        return self
+
+    def is_held_and_told(self) -> "Night":
+        """A rule that waits ten minutes, and reminds."""
+        held = a_rule(
+            "after ten minutes",
+            "oncall",
+            outcome="failed",
+            alert={"after": {"minutes": 10}, "remind": "1h"},
+        )
+        vars(self.story)["configuration"] = replace(self.story.configuration, rules=(held,))
+        self.runs.fails(800, ORDERS)
+        self.passes(10).passes(60)
+        return self
+
+    def is_unreadable(self) -> "Night":
+        self.story.comes(b"hello")
         return self
 
     def matches_nothing(self) -> "Night":
