@@ -57,6 +57,7 @@ class Listing:
     wanted: Wanted
     now: datetime
     limit: int
+    looked_limit: int = LOOKED_LIMIT
     looked: int = 0
     since: datetime | None = None
     has_more: bool = False
@@ -81,7 +82,7 @@ class Listing:
         for work in newest(self.ledger, Kind.EVENT, self.now):
             if horizon is not None and work.recorded_at < horizon:
                 return
-            if self.looked == LOOKED_LIMIT:
+            if self.looked == self.looked_limit:
                 self.has_more = True
                 return
             self.looked, self.since = self.looked + 1, work.recorded_at

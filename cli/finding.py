@@ -25,7 +25,9 @@ class Search:
     is_whole: bool = True
 
 
-def find(ledger: Ledger, name: str, now: datetime, account: str = "") -> Search:
+def find(
+    ledger: Ledger, name: str, now: datetime, account: str = "", *, searched: int = SEARCHED
+) -> Search:
     """The events that `name` names: one by its id or key, all of a run by the run's.
 
     The key of an action, and that of an alert as PagerDuty shows it, name the events of its run.
@@ -39,7 +41,7 @@ def find(ledger: Ledger, name: str, now: datetime, account: str = "") -> Search:
         name = _run_told_of(work) or name
     if account and (work := ledger.work(f"{account}/event/{name}")) is not None:
         return Search([work])
-    return _searched(ledger, name, now, account)
+    return _searched(ledger, name, now, account, searched)
 
 
 def run_of(name: str) -> str:
@@ -54,9 +56,9 @@ def run_of(name: str) -> str:
     return ids[-2] if len(ids) > 1 else ""
 
 
-def _searched(ledger: Ledger, name: str, now: datetime, account: str) -> Search:
+def _searched(ledger: Ledger, name: str, now: datetime, account: str, limit: int) -> Search:
     run, accounts, found, looked, since = run_of(name), set[str](), list[Work](), 0, None
-    for work in islice(newest(ledger, Kind.EVENT, now), SEARCHED):
+    for work in islice(newest(ledger, Kind.EVENT, now), limit):
         looked, since = looked + 1, work.recorded_at
         owner, _, id_ = work.key.partition("/event/")
         if account and owner != account:
@@ -71,7 +73,7 @@ def _searched(ledger: Ledger, name: str, now: datetime, account: str) -> Search:
         event = read(work) if run else None
         if event is not None and event.run_id == run:
             found.append(work)
-    return Search(found[::-1], looked, since, is_whole=looked < SEARCHED)
+    return Search(found[::-1], looked, since, is_whole=looked < limit)
 
 
 def _that_called_for(work: Work) -> str:

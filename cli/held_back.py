@@ -8,6 +8,7 @@ from itertools import islice
 from cli.life import read
 from cli.newest import newest
 from shared.event import RunEvent
+from subscriber.actions import Verb
 from subscriber.episodes import Episode, episode_key
 from subscriber.ledger.contract import Kind, Ledger
 from subscriber.patterns import Patterns
@@ -61,11 +62,16 @@ class Known:
 def known(ledger: Ledger, now: datetime) -> Known:
     """What the newest events tell of, and what is remembered of their jobs."""
     jobs: dict[str, RunEvent] = {}
+    subjects: dict[str, RunEvent] = {}
     for work in islice(newest(ledger, Kind.EVENT, now), LOOKED):
         event = read(work)
         if event is not None:
             jobs.setdefault(job_key(event), event)
-    subjects = dict(jobs)
+            for key in work.result.get("actions", ()):
+                account, destination, *_, verb, _ = key.split("/")
+                if verb == Verb.REFRESH:
+                    subjects.setdefault(f"{account}/refresh/{destination}", event)
+    subjects |= jobs
     for event in jobs.values():
         subjects.setdefault(environment_key(event), event)
     return Known(list(jobs.values()), list(_open(ledger, subjects)))

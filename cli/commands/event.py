@@ -64,13 +64,10 @@ def event(
 def _nothing(name: str, search: Search) -> str:
     what = f"run {name}" if run_of(name) == name else f"an event {name}"
     if search.is_whole:
-        where = f"the {search.looked:,} events that are recorded" if search.looked else "the ledger"
+        where = f"the {search.looked:,} that are recorded"
     else:
-        where = f"the newest {search.looked:,} events, back to {_back_to(search)}"
-    return (
-        f"nothing is recorded of {what} among {where} ({kept_for()}); `afterrun events` lists "
-        "what came"
-    )
+        where = f"the newest {search.looked:,}, back to {_back_to(search)}"
+    return f"{what} is not among {where} ({kept_for()}); `afterrun events` lists what came"
 
 
 def _back_to(search: Search) -> str:

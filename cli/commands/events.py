@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import apps, event_rows, output
-from cli.event_filter import LOOKED_LIMIT, Listing, Wanted
+from cli.event_filter import Listing, Wanted
 from cli.event_rows import Widths
 from cli.exits import Exit
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
@@ -103,7 +103,9 @@ def events(
     _say_where_it_stopped(listing, len(found))
 
 
-def show(found: list[Summary], now: datetime, *, empty: str = "No such event is recorded.") -> None:
+def show(
+    found: list[Summary], now: datetime, *, empty: str = "No event is recorded that is asked for."
+) -> None:
     """Rows of events, or blocks where the terminal is narrow."""
     if not found:
         output.say(empty, "dim")
@@ -123,8 +125,8 @@ def _say_where_it_stopped(listing: Listing, count: int) -> None:
     since = output.when(listing.since)
     if not listing.has_more:
         return
-    if listing.looked >= LOOKED_LIMIT:
-        output.hint(f"Stopped after {LOOKED_LIMIT:,} events, back to {since} UTC.")
+    if listing.looked >= listing.looked_limit:
+        output.hint(f"Stopped after {listing.looked:,} events, back to {since} UTC.")
     else:
         output.hint(f"There are more: --limit {min(count * 5, 1000)}, or --since.")
 
