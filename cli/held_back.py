@@ -68,8 +68,8 @@ def known(ledger: Ledger, now: datetime) -> Known:
         if event is not None:
             jobs.setdefault(job_key(event), event)
             for key in work.result.get("actions", ()):
-                account, destination, *_, verb, _ = key.split("/")
-                if verb == Verb.REFRESH:
+                if key.endswith(f"/{Verb.REFRESH}/1"):
+                    account, destination = key.split("/")[:2]
                     subjects.setdefault(f"{account}/refresh/{destination}", event)
     subjects |= jobs
     for event in jobs.values():
