@@ -13,7 +13,7 @@ TITLES = ("TIME (UTC)", "JOB / ENVIRONMENT", "RUN", "OUTCOME", "TOLD")
 SHOWN = 3  # problems below a row
 GAP = "  "
 _TIME = len("01-05 12:00")
-_JOB, _TOLD = 14, 24  # the least that is kept of each
+_JOB, _TOLD = 14, 26  # the least that is kept of each
 _ENVIRONMENT = 5  # and of an environment
 
 _OUTCOMES: dict[str, Style] = {

@@ -64,7 +64,9 @@ def content(letter: DeadLetter, data: bytes) -> str:
 def became(result: Replayed, *, dry_run: bool) -> str:
     """What became, or would become, of a letter, and why."""
     word = _WOULD[result.outcome] if dry_run else str(result.outcome)
-    return f"{word}: {result.reason}" if result.reason else word
+    # a message that is published again needs no reason
+    is_plain = result.outcome is Outcome.PUBLISHED and ";" not in result.reason
+    return word if is_plain or not result.reason else f"{word}: {result.reason}"
 
 
 def counted(results: Sequence[Replayed], *, dry_run: bool) -> str:

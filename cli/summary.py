@@ -175,7 +175,7 @@ _SAID = {
     "silenced": "silenced",
     "held": "held back for now",
     TOO_LATE: "too late, counted",
-    "the alert is open already": "the alert is open already",
+    "the alert is open already": "open already",
     "a newer run": "a newer run was told",
     "no proof": "no proof of recovery",
 }

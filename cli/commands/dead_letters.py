@@ -81,8 +81,9 @@ def show(
         output.entry(("Key     ",), letter.key)
     output.line()
     output.entry((Cell("Attributes", "strong"),), "")
+    wide = min(max((len(name) for name in letter.attributes), default=0), 20)
     for name, value in sorted(letter.attributes.items()):
-        output.entry((f"  {name}  ",), value)
+        output.entry((Cell(f"  {name.ljust(wide)}  ", "dim"),), value)
     output.line()
     output.line(Cell("What it holds", "strong"))
     output.entry(("  ",), letters.content(letter, data))
@@ -116,7 +117,7 @@ def replay(
     """
     if bool(ids) == everything:
         raise typer.BadParameter("name letters by their ids, or say --all")
-    box = _box(project, ledger)
+    box = _box(project, ledger, replays=True)
     with output.progress(LOOKING):
         asks = everything and not dry_run and not yes
         first = _replayed(box, ids, dry_run=dry_run or asks)
@@ -167,8 +168,9 @@ def _letters(count: int) -> str:
     return "1 letter" if count == 1 else f"{count} letters"
 
 
-def _box(project: str | None, ledger: str | None) -> DeadLetterBox:
+def _box(project: str | None, ledger: str | None, *, replays: bool = False) -> DeadLetterBox:
+    """The box. To look at letters takes no ledger; to replay them takes the subscriber's."""
     from subscriber import wiring
 
     found = places(environ(project=project, ledger=ledger))
-    return wiring.dead_letter_box(found, existing_ledger(found))
+    return wiring.dead_letter_box(found, existing_ledger(found) if replays else None)

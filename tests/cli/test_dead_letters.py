@@ -110,8 +110,6 @@ def test_what_cannot_be_replayed_ends_with_one(post: Post) -> None:
 
 
 def test_a_letter_that_is_not_there_is_refused(post: Post) -> None:
-    post.night.matches_nothing()
-
     ran = post.run("show", "404")
 
     assert (ran.code, ran.out) == (Exit.REFUSED, "")
@@ -121,7 +119,6 @@ def test_a_letter_that_is_not_there_is_refused(post: Post) -> None:
 def test_without_a_subscription_it_says_how_to_make_it(post: Post) -> None:
     name = post.queue.subscription("dbt-cloud-events-dead-letters")
     post.queue.subscriber.delete_subscription(subscription=name)
-    post.night.matches_nothing()
 
     ran = post.run("list")
 
@@ -130,13 +127,19 @@ def test_without_a_subscription_it_says_how_to_make_it(post: Post) -> None:
 
 
 def test_without_the_right_to_look_it_says_how_to_give_it(post: Post) -> None:
-    post.night.matches_nothing()
     post.server.faults.next(Fault("answer", status=403, path="/GetSubscription"))
 
     ran = post.run("list")
 
     assert (ran.code, ran.out) == (Exit.REFUSED, "")
     assert f"{MEND} add-iam-policy-binding" in ran.err
+
+
+def test_to_replay_takes_the_ledger_of_the_subscriber(post: Post) -> None:
+    ran = post.run("replay", "1")
+
+    assert (ran.code, ran.out) == (Exit.MISTAKE, "")
+    assert "there is no file" in ran.err
 
 
 def test_ids_and_all_are_not_said_together(post: Post) -> None:

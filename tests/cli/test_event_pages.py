@@ -1,6 +1,7 @@
 """What people read of events, exactly as they read it, in a wide terminal and in a narrow one."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,10 @@ from cli.event_filter import Listing, Wanted
 from cli.finding import find
 from cli.life import lives
 from subscriber.progress import Done, Running
-from tests.cli.golden_files import is_golden
+from tests.cli.golden_files import FOLDER, is_golden
 from tests.cli.nights import Night, a_whole_night
 
+ROOT = Path(__file__).parents[2]
 COLUMNS = (80, 40)
 
 SCENES: dict[str, tuple[str, Callable[[Night], object]]] = {
@@ -121,3 +123,11 @@ def test_what_is_open_already_names_the_alert(capsys: pytest.CaptureFixture[str]
     assert "Nothing was sent" in out
     assert "the alert is open already" in out
     assert "oncall  afterrun/1/job/7/100, open for 1 h (2 runs with the problem, 1 node)" in out
+
+
+def test_the_page_shows_what_is_really_said() -> None:
+    page = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    listed = (FOLDER / "events.80.txt").read_text(encoding="utf-8")
+
+    assert (FOLDER / "event-refused.80.txt").read_text(encoding="utf-8") in page
+    assert listed[: listed.index("01-05 14:00")] in page
