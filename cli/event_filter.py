@@ -14,6 +14,7 @@ from subscriber.patterns import Patterns
 
 LOOKED_LIMIT = 5_000  # events that are gone through to find those that are wanted
 READ_AT_ONCE = 25  # events whose lives are read together
+LONGEST = timedelta(days=3_650)  # of a time to look back; nothing is kept for so long
 LIFE_LIMIT = 60  # pieces of work that are read of one life in a list
 LIFE_STEPS = 6
 
@@ -78,7 +79,8 @@ class Listing:
                     yield found
 
     def _may_be(self) -> Iterator[Work]:
-        horizon = self.now - self.wanted.since if self.wanted.since else None
+        since = self.wanted.since
+        horizon = self.now - min(since, LONGEST) if since else None
         for work in newest(self.ledger, Kind.EVENT, self.now):
             if horizon is not None and work.recorded_at < horizon:
                 return

@@ -11,7 +11,8 @@ from cli.event_page import kept_for
 from cli.finding import SEARCHED, Search, find, run_of
 from cli.life import Life, lives
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
-from shared.errors import PermanentFailure
+from shared.errors import Mistake, PermanentFailure
+from subscriber.ledger.contract import Ledger
 from subscriber.settings import places
 
 app = apps.made()
@@ -40,14 +41,17 @@ def event(
     Of a run, all its events are shown. Keys are those of actions and alerts as logs, dead letters
     and PagerDuty have them.
     """
+    name, account = name.strip(), account.strip()
+    if not name or not (name + account).isprintable():
+        raise typer.BadParameter("write an id or a key, as `afterrun events --json` shows them")
     kept = existing_ledger(places(environ(project=project, ledger=ledger)))
     now = datetime.now(UTC)
     with output.progress("Searching the ledger ..."):
-        search = find(kept, name.strip(), now, account)
+        search = find(kept, name, now, account)
         if not search.found:
             raise PermanentFailure(_nothing(name, search))
         found: list[tuple[Life, Stories]] = [
-            (life, stories(kept, life)) for life in lives(kept, search.found)
+            (life, _stories(kept, life)) for life in lives(kept, search.found)
         ]
     if as_json:
         output.data([event_page.data(life, told, now) for life, told in found])
@@ -59,6 +63,14 @@ def event(
         event_page.show(life, told, now)
     if not search.is_whole and run_of(name):
         output.hint(f"Searched the newest {SEARCHED:,} events, back to {_back_to(search)}.")
+
+
+def _stories(kept: Ledger, life: Life) -> Stories:
+    try:
+        return stories(kept, life)
+    except Mistake as mistake:
+        output.warn(f"its alerts cannot be shown: {mistake}")
+        return Stories((), ())
 
 
 def _nothing(name: str, search: Search) -> str:

@@ -13,7 +13,8 @@ from cli.finding import find
 from cli.life import lives
 from subscriber.progress import Done, Running
 from tests.cli.golden_files import FOLDER, is_golden
-from tests.cli.nights import Night, a_whole_night
+from tests.cli.nights import BUSY, Night, a_whole_night
+from tests.subscriber.runs import ORDERS
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = (80, 40)
@@ -123,6 +124,62 @@ def test_what_is_open_already_names_the_alert(capsys: pytest.CaptureFixture[str]
     assert "Nothing was sent" in out
     assert "the alert is open already" in out
     assert "oncall  afterrun/1/job/7/100, open for 1 h (2 runs with the problem, 1 node)" in out
+
+
+def test_an_alert_that_was_opened_later_is_not_what_it_is_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    night = Night()
+    for run in (100, 101):
+        night.runs.fails(run, ORDERS)
+        night.clock.passes(60)
+    night.runs.succeeds(102, ORDERS)
+    night.runs.fails(103, ORDERS)
+
+    page(night, "101")
+
+    assert "job/7/103" not in capsys.readouterr().out
+
+
+def test_every_reminder_of_an_alert_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    night = Night().is_held_and_told()
+    for _ in range(24):
+        night.passes(60)
+
+    page(night, "800")
+
+    alerts = capsys.readouterr().out.partition("Alerts it is about")[2]
+    assert alerts.count("remind  run 800") == 25
+
+
+def test_what_recovered_before_it_went_out_was_not_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    night = Night()
+    night.story.alerts.failures = [BUSY]
+    night.story.people.failures = [BUSY]
+    night.runs.fails(100, ORDERS)
+    night.runs.succeeds(101, ORDERS)
+    night.story.ticks(after_s=10)
+
+    page(night, "100")
+
+    assert "Nothing was sent: it recovered before anything had gone out." in (
+        capsys.readouterr().out
+    )
+
+
+def test_an_event_that_nobody_decides_on_is_said_to_be_due(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    night = Night().waits_for_metadata()
+    night.clock.passes(600)
+
+    page(night, "600")
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert "is the subscriber running" in out
+    assert "due since 01-05 12:00:35 and not taken up" in out
 
 
 def test_the_page_shows_what_is_really_said() -> None:

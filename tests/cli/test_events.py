@@ -1,6 +1,11 @@
 """afterrun events and afterrun event, run as a person runs them."""
 
+import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from cli.exits import Exit
+from subscriber.ledger.contract import Change
 from subscriber.ledger.firestore import FirestoreLedger
 from tests.builders import Clock
 from tests.cli.nights import Night, a_whole_night, on_sqlite
@@ -110,6 +116,56 @@ def test_what_cannot_be_meant_is_a_wrong_command_line(
 
     assert (ran.code, ran.out) == (Exit.USAGE, "")
     assert said in " ".join(ran.err.split())
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_it_follows_until_it_is_interrupted(as_json: list[str], here: Place) -> None:
+    here.night.matches_nothing()
+    command = [sys.executable, "-m", "cli", "events", "--follow", "--ledger", here.where]
+    environ = {**os.environ, "COLUMNS": "80"}
+    root = Path(__file__).parents[2]
+
+    with subprocess.Popen(
+        [*command, *as_json], stdout=subprocess.PIPE, text=True, env=environ, cwd=root
+    ) as following:
+        assert following.stdout
+        lines = [following.stdout.readline() for _ in range(1 if as_json else 2)]
+        following.send_signal(signal.SIGINT)
+
+    assert following.returncode == Exit.INTERRUPTED
+    if as_json:
+        assert json.loads(lines[0])["run_id"] == "500"
+    else:
+        assert "no rule matches" in lines[1]
+
+
+def test_a_time_longer_than_any_is_all_there_is(here: Place) -> None:
+    here.night.matches_nothing()
+
+    assert len(here.run("events", "--json", "--since", "9999999d").data) == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", "\udcff", "a\x00b"])
+def test_what_is_no_name_is_a_wrong_command_line(name: str, here: Place) -> None:
+    here.night.is_unreadable()
+
+    ran = here.run("event", name)
+
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+
+
+def test_state_of_another_version_hides_the_alerts_and_nothing_else(here: Place) -> None:
+    here.night.runs.fails(100, "model.shop.orders")
+    (subject,) = here.night.ledger.subjects(["1/job/7/55"])
+    here.night.ledger.decide([Change(subject, {"version": 99})], [])
+
+    ran = here.run("event", "100")
+
+    assert ran.code == 0
+    assert "oncall open  delivered" in ran.out
+    assert "its alerts cannot be shown: LEDGER: it holds state of another version" in (
+        " ".join(ran.err.split())
+    )
 
 
 def test_an_empty_ledger_is_a_sentence(here: Place) -> None:

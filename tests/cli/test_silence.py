@@ -106,6 +106,12 @@ def test_a_name_that_nothing_has_is_perhaps_misspelt(
     assert said in ran.err
 
 
+def test_a_name_that_is_not_known_of_an_event_is_no_reason_to_warn(place: Place) -> None:
+    place.night.runs.fails(100, ORDERS, environmentName="")
+
+    assert "is it spelt right" not in add(place, "--environment", "Production").err
+
+
 def test_a_destination_that_is_not_configured_is_perhaps_misspelt(
     here: Place, tmp_path: Path
 ) -> None:
