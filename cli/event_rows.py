@@ -13,7 +13,8 @@ TITLES = ("TIME (UTC)", "JOB / ENVIRONMENT", "RUN", "OUTCOME", "TOLD")
 SHOWN = 3  # problems below a row
 GAP = "  "
 _TIME = len("01-05 12:00")
-_JOB, _TOLD = 14, 26  # the least that is kept of each
+_JOB, _TOLD = 17, 26  # what is kept of each, if the others need the room
+_JOB_TO_COME, _RUN_TO_COME = 30, 14
 _ENVIRONMENT = 5  # and of an environment
 
 _OUTCOMES: dict[str, Style] = {
@@ -44,16 +45,23 @@ class Widths:
     told: int | None
 
     @classmethod
-    def of(cls, rows: Sequence[Summary], width: int | None) -> "Widths":
-        """What `rows` need, within `width`; None: nothing is cut."""
-        job = max([len(each.place) for each in rows] + [len(TITLES[1])])
-        run = max([len(each.run) for each in rows] + [len(TITLES[2])])
+    def of(cls, rows: Sequence[Summary], width: int | None, *, more_come: bool = False) -> "Widths":
+        """What `rows` need, within `width`; None: nothing is cut. With `more_come`, others as well
+        that nobody has seen yet.
+        """
+        job = max([len(each.place) for each in rows] + [_JOB_TO_COME if more_come else 0, _JOB])
+        run = max([len(each.run) for each in rows] + [_RUN_TO_COME if more_come else len("RUN")])
         ended = max([len(each.outcome) for each in rows] + [len(TITLES[3])])
+        needed = max([len(_plain(each)) for each in rows] + [_TOLD if more_come else 0])
         if width is None:
             return cls(job, run, ended, None)
         left = width - _TIME - run - ended - 4 * len(GAP)
-        told = max(left - job, _TOLD)
+        told = max(left - job, min(needed, _TOLD))
         return cls(max(min(job, left - told), _JOB), run, ended, told)
+
+
+def _plain(summary: Summary) -> str:
+    return ", ".join(map(str, summary.parts)) or summary.nothing
 
 
 def style_of(state: State) -> Style:

@@ -128,7 +128,8 @@ def _say_where_it_stopped(listing: Listing, count: int) -> None:
     if listing.looked >= listing.looked_limit:
         output.hint(f"Stopped after {listing.looked:,} events, back to {since} UTC.")
     else:
-        output.hint(f"There are more: --limit {min(count * 5, 1000)}, or --since.")
+        more = f"--limit {min(count * 5, 1000)}, or " if count < 1000 else ""
+        output.hint(f"There are more: {more}--since, --job, --outcome to leave some out.")
 
 
 def _follow(kept: Ledger, wanted: Wanted, limit: int, *, as_json: bool) -> None:
@@ -139,7 +140,7 @@ def _follow(kept: Ledger, wanted: Wanted, limit: int, *, as_json: bool) -> None:
     with output.progress("Reading the ledger ..."):
         found = list(listing)[::-1]
     width = output.width()
-    widths = Widths.of(found, width)
+    widths = Widths.of(found, width, more_come=True)
     try:
         if not as_json and not (width and width < output.NARROW):
             event_rows.header(widths)

@@ -77,7 +77,7 @@ def test_each_is_an_object_of_json(here: Place) -> None:
     assert event["run_id"] == "600"
     assert event["job"] == {"id": "7", "name": "Daily build"}
     assert (event["outcome"], event["is_settled"], event["told"]) == ("waits", False, [])
-    assert "There are more: --limit 5, or --since." in ran.err
+    assert "There are more: --limit 5, or --since, --job, --outcome" in ran.err
 
 
 @pytest.mark.parametrize(
