@@ -18,6 +18,8 @@ from subscriber.ledger.contract import KEEP_SETTLED
 from subscriber.run import outcome
 
 TOLD_LINES = 20
+WHY_LINES = 30  # reasons, and rules that do not match
+FIRST_MOMENTS, LAST_MOMENTS = 100, 50
 MATCHED = "matched"
 
 
@@ -93,7 +95,7 @@ def _headline(life: Life) -> None:
 def _tellings(life: Life, now: datetime) -> None:
     tellings = worst_first(life.tellings)
     if not tellings:
-        for place, reason in reasons(life):
+        for place, reason in reasons(life)[:WHY_LINES]:
             output.entry(("  ", Cell(place, "strong"), "  "), reason)
     wide = max((len(f"{each.destination} {each.verb}") for each in tellings), default=0)
     for each in tellings[:TOLD_LINES]:
@@ -119,7 +121,12 @@ def _state(telling: Telling, now: datetime) -> str:
 def _moments(moments: list[Moment]) -> None:
     wide = min(max((len(moment.who) for moment in moments), default=0), 24)
     day = ""
-    for moment in moments:
+    left_out = len(moments) - FIRST_MOMENTS - LAST_MOMENTS
+    for index, moment in enumerate(moments):
+        if left_out > 0 and index == FIRST_MOMENTS:
+            output.line(Cell(f"  ... {left_out} more: --json has all of them", "dim"))
+        if left_out > 0 and FIRST_MOMENTS <= index < FIRST_MOMENTS + left_out:
+            continue
         if (date := f"{moment.at:%Y-%m-%d}") != day:
             day = date
             output.line(Cell(f"  {day}", "dim"))
@@ -130,9 +137,9 @@ def _moments(moments: list[Moment]) -> None:
 def _reasons(life: Life) -> None:
     if reasons(life) and life.tellings:
         _section("Why it was told, or not")
-        for place, reason in reasons(life):
+        for place, reason in reasons(life)[:WHY_LINES]:
             output.entry((f"  {place}  ",), reason)
-        _left_out(life, "reasons")
+        _left_out(life, "reasons", len(reasons(life)) - WHY_LINES)
 
 
 def _rules(life: Life) -> None:
@@ -140,12 +147,13 @@ def _rules(life: Life) -> None:
     if not rules:
         return
     _section("Rules")
-    for name, verdict_ in sorted(rules.items(), key=lambda rule: not rule[1].startswith(MATCHED)):
+    ordered = sorted(rules.items(), key=lambda rule: not rule[1].startswith(MATCHED))
+    for name, verdict_ in ordered[:WHY_LINES]:
         matches = verdict_.startswith(MATCHED)
         mark = Cell("  + ", "good") if matches else Cell("  - ", "dim")
         text = name if verdict_ == MATCHED else f"{name}: {verdict_}"
         output.entry((mark,), text, "" if matches else "dim")
-    _left_out(life, "rules")
+    _left_out(life, "rules", len(rules) - WHY_LINES)
 
 
 def _notes(life: Life) -> None:
@@ -215,8 +223,10 @@ def _section(title: str) -> None:
     output.line(Cell(title, "strong"))
 
 
-def _left_out(life: Life, name: str) -> None:
+def _left_out(life: Life, name: str, unshown: int) -> None:
     left = int((life.work.result.get("more") or {}).get(name, 0))
+    if unshown > 0:
+        output.line(Cell(f"  and {unshown} more: --json has them", "dim"))
     if left:
         output.line(Cell(f"  and {left} more, which the record has no room for", "dim"))
 

@@ -166,7 +166,7 @@ def why(telling: Telling, now: datetime) -> str:
     if telling.state is not State.WAITS:
         return telling.reason or str(telling.state)
     since = f"waits since {_time(telling.since, now)}, {_due(telling.due_at, now)}"
-    until = f", until {_time(telling.until, now)}" if telling.until else ""
+    until = f", until {_time(telling.until, now)}" if telling.is_limited(now) else ""
     tried = f"; {times(telling.tried)}" if telling.attempts else ""
     return since + until + (f"{tried}: {telling.reason}" if telling.reason else tried)
 

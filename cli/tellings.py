@@ -69,6 +69,10 @@ class Telling:
         """Whether nobody takes it up, though it is due."""
         return self.due_at is not None and now - self.due_at > OVERDUE
 
+    def is_limited(self, now: datetime) -> bool:
+        """Whether it is given up at `until`; one that was replayed late is tried on for a while."""
+        return self.until is not None and self.until > now
+
 
 def telling(key: str, work: Work | None, follow: Work | None) -> Telling:
     """What became of the action recorded as `key`; `follow` is how a refresh went on."""

@@ -89,11 +89,13 @@ def _of_telling(telling: Telling, now: datetime) -> Iterator[Moment]:
         at = time_of(each.get("at"))
         if at is not None:
             yield Moment(at, who, _tried(telling, number), _style(each.get("outcome", "")))
-    if telling.state is State.WAITS and telling.due_at is not None and telling.until is not None:
+    if telling.state is State.WAITS and telling.due_at is not None:
         waits = "tried again" if telling.attempts else "goes out"
         if not telling.attempts or telling.attempts[-1].get("reason") != telling.reason:
             waits += f" ({telling.reason})" if telling.reason else ""
-        until = f", until {telling.until:%m-%d %H:%M} at the latest"
+        until = (
+            f", until {telling.until:%m-%d %H:%M} at the latest" if telling.is_limited(now) else ""
+        )
         yield _to_come(telling.due_at, now, who, waits + until, "warn")
 
 

@@ -160,7 +160,9 @@ class DeadLetterSubscription:
             raise PermanentFailure(NO_CREDENTIALS) from None
         except exceptions.InvalidArgument:
             raise PermanentFailure(f"the subscription {name}: Pub/Sub takes no such call") from None
-        except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
+        except exceptions.RetryError:
+            raise TemporaryFailure(f"the subscription {name}: Pub/Sub does not answer") from None
+        except exceptions.GoogleAPICallError as error:
             raise TemporaryFailure(f"the subscription {name}: {type(error).__name__}") from None
 
     def _connected(self) -> Any:

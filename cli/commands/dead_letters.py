@@ -99,7 +99,7 @@ def show(
 )
 def replay(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Which.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID", help="Which.", show_default=False)
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="All that there are now.")] = False,

@@ -151,7 +151,7 @@ def list_(
 @app.command(epilog="Examples: afterrun silence expire 5115e9ce; afterrun silence expire --all")
 def expire(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Which.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID", help="Which.", show_default=False)
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="All that are active.")] = False,

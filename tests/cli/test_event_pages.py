@@ -1,6 +1,7 @@
 """What people read of events, exactly as they read it, in a wide terminal and in a narrow one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from subscriber.progress import Done, Running
 from tests.cli.golden_files import FOLDER, is_golden
 from tests.cli.nights import BUSY, Night, a_whole_night
 from tests.subscriber.runs import ORDERS
+from tests.subscriber.story import a_rule
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = (80, 40)
@@ -180,6 +182,38 @@ def test_an_event_that_nobody_decides_on_is_said_to_be_due(
     out = " ".join(capsys.readouterr().out.split())
     assert "is the subscriber running" in out
     assert "due since 01-05 12:00:35 and not taken up" in out
+
+
+def test_what_is_replayed_late_has_no_end_in_the_past(capsys: pytest.CaptureFixture[str]) -> None:
+    night = Night().is_refused_by_people()
+    night.clock.passes(48 * 3_600)
+    night.story.people.failures = [BUSY]
+    night.ledger.reopen("1/people/job/7/300/open/1", now=night.clock())
+    night.story.ticks(after_s=1)
+
+    page(night, "300")
+
+    out = capsys.readouterr().out
+    assert "people open  waits since" in out
+    assert "tried again" in out
+    assert "until 01-06" not in out
+
+
+def test_an_event_of_many_nodes_is_still_a_page(capsys: pytest.CaptureFixture[str]) -> None:
+    night = Night()
+    rule = a_rule("each", "oncall", outcome="failed", alert={"per": "node"})
+    vars(night.story)["configuration"] = replace(night.story.configuration, rules=(rule,))
+    nodes = [f"model.shop.n{n}" for n in range(300)]
+    for n in range(15):
+        night.runs.fails(100 + n, *nodes[: 20 * (n + 1)])
+    night.runs.succeeds(200, *nodes)
+
+    page(night, "200")
+
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) < 260
+    assert "  and 280 more" in out
+    assert "100 more, which the record has no room for" in out
 
 
 def test_the_page_shows_what_is_really_said() -> None:
