@@ -6,20 +6,24 @@ could otherwise move the cursor, or show a secret that a vendor repeated.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.settings import environment
 from subscriber.diagnosis import clean, visible
 
 NARROW = 60  # columns; below it a table is shown as one block a row
+HEAD_LIMIT = 12  # columns of a head that shares a line with its text on a narrow terminal
 
 Style = Literal["", "good", "bad", "warn", "dim", "strong"]
 _STYLES = {"": "", "good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "strong": "bold"}
@@ -91,6 +95,49 @@ def whole(text: object, style: Style = "", indent: int = 0) -> None:
     console().print(Text(" " * indent + shown(text), style=_STYLES[style]), soft_wrap=True)
 
 
+def line(*parts: str | Cell) -> None:
+    """A line of a result, made of parts, each with a style of its own; it is not wrapped."""
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    made = Text("").join(Text(_kept(cell.text), style=_STYLES[cell.style]) for cell in cells)
+    made.rstrip()
+    console().print(made, soft_wrap=True)
+
+
+def entry(head: Sequence[str | Cell], text: object, style: Style = "") -> None:
+    """A text that begins behind `head` and goes on below itself, wrapped at words; what is longer
+    than a line, an address, stays whole. On a narrow terminal a long head has a line of its own.
+    """
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in head]
+    indent = sum(len(cell.text) for cell in cells)
+    width = console().width
+    if width < NARROW and indent > HEAD_LIMIT:
+        line(*cells)
+        cells, indent = [Cell("    ")], 4
+    wrapped = [
+        row
+        for each in shown(text).splitlines() or [""]
+        for row in textwrap.wrap(
+            each, max(width - indent, 20), break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
+    ]
+    for index, row in enumerate(wrapped):
+        line(*(cells if not index else [Cell(" " * indent)]), Cell(row, style))
+
+
+def width() -> int | None:
+    """How wide lines may be; None where nobody looks, and a program reads them."""
+    is_seen = console().is_terminal or "COLUMNS" in environment()
+    return console().width if is_seen else None
+
+
+def sized(text: str, width: int) -> str:
+    """`text` in exactly so many columns, whatever characters it has."""
+    if cell_len(text) > width:
+        text = set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
+    return set_cell_size(text, width)
+
+
 def raw(text: str) -> None:
     """A result as it is, for files and other programs: neither wrapped nor coloured."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -99,6 +146,12 @@ def raw(text: str) -> None:
 def data(value: object) -> None:
     """A result as JSON."""
     raw(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def data_line(value: object) -> None:
+    """A result as JSON in one line, for programs that read as it comes."""
+    raw(json.dumps(value, ensure_ascii=False, default=_plain))
+    sys.stdout.flush()
 
 
 def hint(text: object) -> None:
@@ -122,14 +175,17 @@ def failed(text: object) -> None:
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show that something goes on, for as long as the block lasts; on a terminal only."""
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on, for as long as the block lasts; on a terminal only.
+
+    What the block gets puts another text in the place of `text`.
+    """
     err = beside()
     if not err.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with err.status(Text(text, style="dim")):
-        yield
+    with err.status(Text(text, style="dim")) as status:
+        yield lambda now: status.update(Text(now, style="dim"))
 
 
 def table(
@@ -188,6 +244,13 @@ def _text(cell: Cell, column: Column) -> Text:
     return Text(shown(cell.text), style=_STYLES[cell.style or column.style])
 
 
+def _kept(text: str) -> str:
+    """`text` cleaned, with the spaces around it that align it."""
+    inside = text.strip(" ")
+    before, _, after = text.partition(inside) if inside else (text, "", "")
+    return f"{before}{shown(inside)}{after}".replace("\n", " ")
+
+
 def located(place: str, text: object, style: Style = "") -> None:
     """A line of a result that is about a place in a file, whole where another program reads it.
 
@@ -208,6 +271,11 @@ def question(text: str) -> None:
 def when(at: datetime | None) -> str:
     """A time for people, in UTC: what is written in logs and alerts reads the same everywhere."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def minute(at: datetime) -> str:
+    """The same to the minute, where a table has no room for more."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def length(time: timedelta) -> str:

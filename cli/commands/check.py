@@ -41,7 +41,7 @@ def check(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Check the configuration as the service reads it: offline, and without a secret."""
+    """Check the configuration as the service reads it, offline."""
     if sum((settings, schema, online)) > 1:
         raise typer.BadParameter("write one of --online, --settings and --schema")
     if file and config and file != config:

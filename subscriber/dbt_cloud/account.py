@@ -127,28 +127,38 @@ class Account:
                 answer_limit_bytes=PAGE_LIMIT_BYTES,
             )
         except Refused as refused:
-            raise self._explained(refused, path) from None
+            what = f"no {path.strip('/')} of account {self.id}"
+            raise _explained(self.admin, refused, what) from None
         if not isinstance(answer.content, dict) or "data" not in answer.content:
             raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is its URL right?")
         return answer.content
 
-    def _explained(self, refused: Refused, path: str) -> Refused:
-        host = urlsplit(self.admin.base_url).hostname or "?"
-        what = path.strip("/")
-        match refused.status:
-            case 401:
-                why = (
-                    f"{host} refused the token: is it this account's, and is the host the "
-                    "account's access URL?"
-                )
-            case 403 | 404:
-                why = (
-                    f"{host} shows this token no {what} of account {self.id} ({refused.status}): "
-                    "is the account right, and may the token view jobs and runs?"
-                )
-            case _:
-                return refused
-        return Refused(why, refused.status, refused.reply)
+
+def ids_of_accounts(admin: Admin) -> list[str]:
+    """The ids of the accounts that the token can see, in order; raises Refused or Busy."""
+    try:
+        return sorted(admin.accounts(), key=lambda id_: (len(id_), id_))
+    except Refused as refused:
+        raise _explained(admin, refused, "no accounts") from None
+
+
+def _explained(admin: Admin, refused: Refused, what: str) -> Refused:
+    """The same refusal, with what to look at."""
+    host = urlsplit(admin.base_url).hostname or "?"
+    match refused.status:
+        case 401:
+            why = (
+                f"{host} refused the token; is it this account's, and is the host the account's "
+                "access URL?"
+            )
+        case 403 | 404:
+            why = (
+                f"{host} shows this token {what} ({refused.status}): is the account right, and may "
+                "the token view jobs and runs?"
+            )
+        case _:
+            return refused
+    return Refused(why, refused.status, refused.reply)
 
 
 def body_of(run: Mapping[str, Any], account_id: str, names: Names) -> bytes | None:
