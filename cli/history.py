@@ -21,6 +21,8 @@ from shared.event import RunEvent, UnreadableEvent
 from subscriber.run import Answer
 
 VERSION = 1
+YEARS = range(2000, 3000)
+"""In which an event can have been told."""
 
 Asked = Literal["none", "failed", "all"]
 ASKED: tuple[Asked, ...] = ("none", "failed", "all")
@@ -42,6 +44,13 @@ class Entry:
     @property
     def event(self) -> RunEvent:
         return events.read(self.body)
+
+    @property
+    def told_at(self) -> datetime | None:
+        """When the event was told; None if it does not say, or says what cannot be."""
+        event = self.event
+        times = (event.occurred_at, event.finished_at)
+        return next((time for time in times if time and time.year in YEARS), None)
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class History:
         with _opened(self.path) as file:
             for place in self.places:
                 file.seek(place.offset)
-                yield place.at, _entry(file.readline(), f"{self.path}:{place.number}")
+                yield place.at, parsed(file.readline(), f"{self.path}:{place.number}")
 
 
 def line(entry: Entry) -> str:
@@ -170,7 +179,7 @@ def _placed(path: Path) -> Iterator[tuple[Place, Entry]]:
         for number, text in enumerate(file, 1):
             if text.strip():
                 where = f"{path}:{number}"
-                entry = _entry(text, where)
+                entry = parsed(text, where)
                 yield _place(entry, offset, number, where), entry
             offset += len(text)
 
@@ -221,7 +230,8 @@ def _unwritable(path: Path, error: OSError) -> Mistake:
     return Mistake(f"{path} cannot be written: {error.strerror}")
 
 
-def _entry(text: bytes, where: str) -> Entry:
+def parsed(text: bytes, where: str) -> Entry:
+    """The entry that a line keeps; `where` it stands, for people. Raises Mistake."""
     try:
         kept = json.loads(text)
         if kept["version"] != VERSION:

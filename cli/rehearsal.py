@@ -6,7 +6,7 @@ noted and counts as delivered at once.
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.history import Entry
@@ -16,11 +16,13 @@ from subscriber.actions import Action
 from subscriber.configuration import Configuration
 from subscriber.decisions import Decisions, event_key
 from subscriber.ledger.contract import Kind, Ledger, Work
+from subscriber.remembered import recall
 from subscriber.run import Answer, Question
 from subscriber.tried import Outcome
 from subscriber.waking import Waking
 
 LEASE = timedelta(minutes=1)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Rehearsal:
         body = {"event": entry.body.decode()}
         self.kept.record(Work(key, Kind.EVENT, body, recorded_at=self.now, due_at=self.now))
         self._take_up(self.kept.work(key))
+        self._have_timers(event)
         return key
 
     def until(self, at: datetime) -> None:
@@ -79,6 +82,12 @@ class Rehearsal:
             self.now = max(self.now, due[0].due_at or self.now)
             self._take_up(due[0])
         self.now = max(self.now, at)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When time alone may change something next; None for never."""
+        due = self.kept.due(_END_OF_TIME, 1)
+        return due[0].due_at if due else None
 
     def result(self, key: str) -> dict[str, Any]:
         """What the record of an event would hold: outcome, rules, reasons, actions, notes."""
@@ -91,7 +100,24 @@ class Rehearsal:
 
     def about(self, event: RunEvent, question: Question) -> Answer:
         """What dbt Cloud would answer: see `AsksDbtCloud`."""
+        if not self.is_ours(event):
+            return Answer(is_unknown_account=True)
         return self._answers.get((event.account_id, event.run_id), Answer())
+
+    def is_ours(self, event: RunEvent) -> bool:
+        """Whether its account is one that the configuration names, if it names any."""
+        accounts = self.configuration.dbt_cloud.accounts
+        return not accounts or event.account_id in map(str, accounts)
+
+    def _have_timers(self, event: RunEvent) -> None:
+        """Have the service's own timers of the episodes that the run has touched."""
+        if self.ledger is None:
+            return
+        for episode in recall(self.kept, event).state.episodes.values():
+            if episode.timer and episode.latest_run == int(event.run_id):
+                timer = self.ledger.work(episode.timer)
+                if timer is not None:
+                    self.kept.record(timer)
 
     def _own_ledger(self) -> Ledger:
         return RehearsalLedger(self.ledger)

@@ -57,6 +57,9 @@ class RehearsalLedger(MemoryLedger):
     def decide(
         self, changes: Sequence[Change], due: Sequence[Work], settles: Settlement | None = None
     ) -> bool:
+        for work in due if self._original is not None else ():
+            # what went out already stays as it is, as it would there
+            self._bring(work.key)
         did = super().decide(changes, due, settles)
         for work in due:
             self._note(work.key, work.due_at)
@@ -73,6 +76,10 @@ class RehearsalLedger(MemoryLedger):
             heapq.heappush(self._times, (at, key))
         return [work for _, work in found.values()]
 
+    def cooldown(self, name: str) -> datetime | None:
+        found = super().cooldown(name)
+        return found if found or self._original is None else self._original.cooldown(name)
+
     def work(self, key: str) -> Work | None:
         found = super().work(key)
         return found if found or self._original is None else self._original.work(key)
@@ -84,6 +91,11 @@ class RehearsalLedger(MemoryLedger):
                     super().decide([Change(Subject(subject.key, {}), subject.body)], [])
             self._known.update(new)
         return super().subjects(keys)
+
+    def _bring(self, key: str) -> None:
+        """Have here what the original has as `key`, unless there is something already."""
+        if self._original is not None and (found := self._original.work(key)) is not None:
+            self.record(found)
 
     def _note(self, key: str, at: datetime | None) -> None:
         if at is not None:

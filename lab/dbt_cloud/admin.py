@@ -212,16 +212,7 @@ def _related(request: Request) -> set[str]:
     return set(re.findall(r"\w+", request.query_params.get("include_related", "")))
 
 
-_MESSAGES = {
-    400: "The request could not be understood.",
-    401: admin_answers.INVALID_TOKEN,
-    403: "You do not have permission to perform this action.",
-    405: "Method not allowed.",
-}
-
-
 async def _refused(request: Request, refusal: Any) -> Response:
     code = refusal.status_code
     said = "" if refusal.detail == HTTPStatus(code).phrase else refusal.detail
-    message = said or _MESSAGES.get(code, admin_answers.NOT_FOUND)
-    return JSONResponse(admin_answers.refusal(code, message), status_code=code)
+    return JSONResponse(admin_answers.refused(code, said), status_code=code)

@@ -19,6 +19,13 @@ NOT_FOUND = (
     "The requested resource was not found. Please check that you have the proper permissions."
 )
 
+_MESSAGES = {
+    400: "The request could not be understood.",
+    401: INVALID_TOKEN,
+    403: "You do not have permission to perform this action.",
+    405: "Method not allowed.",
+}
+
 
 def envelope(data: Any, extra: dict[str, Any] | None = None) -> dict[str, Any]:
     said = {"code": 200, "is_success": True, "user_message": "Success!", "developer_message": ""}
@@ -28,6 +35,11 @@ def envelope(data: Any, extra: dict[str, Any] | None = None) -> dict[str, Any]:
 def refusal(code: int, user_message: str) -> dict[str, Any]:
     said = {"is_success": False, "user_message": user_message, "developer_message": None}
     return {"status": {"code": code} | said, "data": None}
+
+
+def refused(code: int, said: str) -> dict[str, Any]:
+    """A refusal, with the usual words where nothing is `said`."""
+    return refusal(code, said or _MESSAGES.get(code, NOT_FOUND))
 
 
 def listing(order_by: str, filters: dict[str, Any], count: int, total: int) -> dict[str, Any]:
