@@ -52,8 +52,12 @@ def _indexes(it: Deployment) -> Iterator[Step]:
         fields = [(field["fieldPath"], field["order"]) for field in index["fields"]]
         made = _about(told, "composite", group, [name for name, _ in fields])
         look = gcloud(it.project, "firestore", "indexes", "composite", "list", *listing)
+        listing_it = gcloud(
+            *(it.project, "firestore", "indexes", "composite", "list", f"--database={DATABASE}"),
+            *(f"--filter=name~/collectionGroups/{group}/", "--format=value(name)"),
+        )
         what = f"index of {group} by {', '.join(name for name, _ in fields)}"
-        yield Step(what, PART, made, Look(look, is_index(group, fields)))
+        yield Step(what, PART, made, Look(look, is_index(group, fields), listing_it))
     overrides = declared["fieldOverrides"]
     for group in dict.fromkeys(each["collectionGroup"] for each in overrides):
         ours = [each for each in overrides if each["collectionGroup"] == group]

@@ -85,7 +85,6 @@ class Deployment:
             "CHANNEL": (
                 *("gcloud", "beta", "monitoring", "channels", "list"),
                 f"--filter={self._channel}",
-                "--limit=1",
                 f"--project={self.project}",
                 "--format=value(name)",
             ),

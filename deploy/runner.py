@@ -93,7 +93,7 @@ class Runner:
             answer = self._patiently(name, command)
             if answer.code or not answer.out.strip():
                 raise _failure(f"{name}: Google does not say what it is.", command, answer)
-            self.known[name] = answer.out.strip()
+            self.known[name] = answer.out.split()[0]
         return self.known[name]
 
     def look(self, look: Look) -> Any:

@@ -25,12 +25,13 @@ def secrets(it: Deployment) -> Iterator[Step]:
             yield from _readable(it, part, name, SUBSCRIBER)
     for name in it.secrets:
         if name != WEBHOOK_SECRET:
-            newest = ("versions", "list", name, "--limit=1", "--format=json")
+            newest = ("secrets", "versions", "list", name, "--limit=1")
+            names = gcloud(it.project, *newest, "--format=value(name)")
             yield Step(
                 f"value of {name}",
                 part,
                 (adding(it, name, "-"),),
-                Look(gcloud(it.project, "secrets", *newest), is_enabled),
+                Look(gcloud(it.project, *newest, "--format=json"), is_enabled, names),
                 asks=name,
             )
 
