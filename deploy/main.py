@@ -35,9 +35,10 @@ Only = Annotated[
 ]
 
 PARTS_NAMED = f"Parts, in order: {', '.join(PARTS)}."
+AT = "--project my-data-123 --region europe-west1"
 
 
-@app.command(epilog=PARTS_NAMED)
+@app.command(epilog=f"{PARTS_NAMED}\n\nExample: python -m deploy up {AT} --dry-run")
 def up(
     *,
     project: Project = "",
@@ -64,16 +65,16 @@ def up(
             return
         it = _numbered(it, gcloud.run)
         todo = chosen(steps(it), only or (), start)
-        output.say("Afterrun goes to Google Cloud:")
-        output.say("\n".join(texts.intention(it, gcloud.account(gcloud.run), todo)))
+        output.raw("\n".join(texts.intention(it, gcloud.account(gcloud.run), todo)))
         if not yes:
             typer.confirm("Go ahead?", abort=True)
         runner = Runner(it, gcloud.run, _secret, time.sleep, output.hint)
-        make(runner, todo)
+        with going_on():
+            make(runner, todo)
         _end(runner, config)
 
 
-@app.command()
+@app.command(epilog=f"{PARTS_NAMED}\n\nExample: python -m deploy down {AT} --dry-run")
 def down(
     *,
     project: Project = "",
@@ -100,11 +101,12 @@ def down(
             return
         it = _numbered(it, gcloud.run)
         found = list(reversed(chosen(steps(it), only or (), "")))
-        output.say("\n".join(texts.farewell(it, found, with_data=not keep_data)))
+        output.raw("\n".join(texts.farewell(it, found, with_data=not keep_data)))
         if not yes and typer.prompt("To go ahead, type the project's name") != project:
             raise Mistake("this is another name: nothing was done")
         runner = Runner(it, gcloud.run, _secret, time.sleep, output.hint)
-        undo(runner, found, with_data=not keep_data)
+        with going_on():
+            undo(runner, found, with_data=not keep_data)
         output.say("Afterrun is gone." if not keep_data else "Afterrun is gone; its data is kept.")
 
 
@@ -141,13 +143,13 @@ def _end(runner: Runner, config: Path) -> None:
     it = runner.it
     output.say()
     if runner.later:
-        output.say("\n".join(texts.left(runner.later)), "warn")
+        output.raw("\n".join(texts.left(runner.later)))
         output.say()
     for service in runner.look(held(it)) or ():
         output.warn(texts.held(it, service))
     others = reading.elsewhere(settings.configured({"AFTERRUN_CONFIG": str(config)}), it.project)
     if others:
-        output.say("Secrets of other projects are given by who looks after those:", "warn")
+        output.say("Secrets of other projects are given by who looks after those:")
         output.raw("\n".join(texts.grants(it, others)))
         output.say()
     output.raw("\n".join(texts.address(it)))
@@ -171,9 +173,21 @@ def failing() -> Iterator[None]:
         raise typer.Exit(Exit.MISTAKE) from None
     except Failure as failure:
         output.failed(str(failure))
-        output.hint("What is done stays done: mend it, and run the same command again.")
         busy = isinstance(failure, TemporaryFailure)
         raise typer.Exit(Exit.BUSY if busy else Exit.REFUSED) from None
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Whatever ends it early, it can be gone on with."""
+    said = "It ends here. What is done stays done: run the same command again."
+    try:
+        yield
+    except Failure as failure:
+        raise type(failure)(f"{failure}\n{said}") from None
+    except KeyboardInterrupt:
+        output.hint(f"\n{said}")
+        raise
 
 
 def main() -> None:

@@ -25,9 +25,9 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 def read(project: str, region: str, config: Path, image: str = "", notify: str = "") -> Deployment:
     """The deployment that is asked for; raises Mistake, which says what to do."""
     if not _PROJECT.fullmatch(project):
-        raise Mistake("--project: this is no project id; write one such as my-project-123")
+        raise Mistake(f"--project: {_what(project)} project id; write one such as my-data-123")
     if not _REGION.fullmatch(region):
-        raise Mistake("--region: this is no region of Cloud Run; write one such as europe-west1")
+        raise Mistake(f"--region: {_what(region)} region; write one such as europe-west1")
     if image and not _IMAGE.fullmatch(image):
         raise Mistake("--image: write REGION-docker.pkg.dev/PROJECT/REPOSITORY/NAME:TAG")
     if notify and not _ADDRESS.fullmatch(notify):
@@ -53,6 +53,10 @@ def read(project: str, region: str, config: Path, image: str = "", notify: str =
     return replace(it, version=version(it, sources() if not image else {}))
 
 
+def _what(written: str) -> str:
+    return "this is no" if written else "missing: a"
+
+
 def named(found: Configuration, project: str) -> tuple[str, ...]:
     """The secrets of this project that a configuration refers to.
 
@@ -63,7 +67,7 @@ def named(found: Configuration, project: str) -> tuple[str, ...]:
         if ref.scheme != "secret":
             raise Mistake(
                 f"{ref}: Cloud Run has no such {'variable' if ref.scheme == 'env' else 'file'}; "
-                "write secret:NAME, and it is kept in Secret Manager"
+                "keep it in Secret Manager, and write `secret:` and its name there"
             )
         if ref.name == CONFIG_SECRET:
             raise Mistake(f"{ref}: there the configuration itself is kept; choose another name")

@@ -14,6 +14,11 @@ from deploy.seen import agrees
 from deploy.step import FOUND, Command, Look, Step, learned_by, told, told_all
 from shared.errors import PermanentFailure, TemporaryFailure
 
+LEARNED = {
+    "NUMBER": "the project's number",
+    "CONFIG_VERSION": "the version of the configuration",
+    "CHANNEL": "whom to mail alerts to",
+}
 PATIENCE = 18  # tries, with WAIT_S between: what is new takes up to some minutes to be known
 WAIT_S = 10.0
 
@@ -90,9 +95,9 @@ class Runner:
         """What stands for `name` in commands; raises what `make` raises."""
         if name not in self.known:
             command = self.it.learned()[name]
-            answer = self._patiently(name, command)
+            answer = self._patiently(LEARNED[name], command)
             if answer.code or not answer.out.strip():
-                raise _failure(f"{name}: Google does not say what it is.", command, answer)
+                raise _failure(f"{LEARNED[name]}: Google does not say it.", command, answer)
             self.known[name] = answer.out.split()[0]
         return self.known[name]
 

@@ -14,9 +14,11 @@ def making(it: Deployment, chosen: Iterable[Step]) -> Iterator[str]:
     """The lines that make it; they may be run again."""
     yield _HEAD
     learned: set[str] = set()
+    before: tuple[Command, ...] = ()
     for step in chosen:
-        if not step.make:
+        if step.make in ((), before):
             continue
+        before = step.make
         yield from ("", f"# {step.what}")
         yield from _learning(it, step.make, learned)
         if step.asks:

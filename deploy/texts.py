@@ -2,25 +2,29 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
-from deploy.names import DATABASE, DEAD_LETTERS, EVENTS, RECEIVER, SUBSCRIBER, Deployment
+from deploy.names import DATABASE, EVENTS, RECEIVER, SUBSCRIBER, Deployment
 from deploy.script import written
 from deploy.step import Command, Step
 
+WIDTH = 80
 COST = "At 1,000 runs a day about 1 USD a month, with few runs nothing: docs/cost.md"
 
 
 def intention(it: Deployment, account: str, steps: Sequence[Step]) -> Iterator[str]:
     """What is going to happen, where and by whom."""
+    yield "Afterrun goes to Google Cloud:"
+    yield ""
     yield f"  project   {it.project}, number {it.number}"
     yield f"  region    {it.region}"
     yield f"  as        {account}"
-    yield f"  rules     {it.config_file}, which refers to {_count(len(it.secrets), 'secret')} here"
+    yield f"  rules     {it.config_file}, with {_count(len(it.secrets), 'secret')}"
     yield f"  image     {it.image or 'built of these sources, tested first'}"
     yield f"  told      {it.notify or 'nobody when something is wrong (--notify ADDRESS)'}"
     parts = list(dict.fromkeys(step.part for step in steps))
     yield ""
-    yield f"{len(steps)} steps: {', '.join(parts)}."
+    yield from wrap(f"{len(steps)} steps: {', '.join(parts)}.", WIDTH)
     yield "What is there already stays; what is there but otherwise is changed."
     if "ledger" in parts:
         yield f"The database's region, {it.region}, is for ever."
@@ -38,13 +42,14 @@ def farewell(it: Deployment, steps: Sequence[Step], *, with_data: bool) -> Itera
         yield "Kept, and they may cost a little (--delete-data takes them too):"
         yield from (f"  - {what}" for what in kept)
     else:
-        yield f"The ledger, unread dead letters ({DEAD_LETTERS}) and secrets are LOST."
+        yield "The ledger, dead letters that nobody has read, and secrets are LOST."
     yield "APIs stay enabled: others may use them."
 
 
 def address(it: Deployment) -> Iterator[str]:
     """What an operator needs next."""
-    yield f"The address for dbt Cloud: {it.url(RECEIVER)}"
+    yield "The address for dbt Cloud:"
+    yield f"  {it.url(RECEIVER)}"
     yield ""
     yield "For `afterrun` in this shell:"
     yield ""
