@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: run test deploy undeploy golden lock
 
 run: $(READY)
-	@$(VENV)/bin/python -m lab $(ARGS)
+	@$(VENV)/bin/afterrun lab $(ARGS)
 
 test: $(READY)
 	$(VENV)/bin/ruff format --check .

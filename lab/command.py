@@ -1,16 +1,13 @@
-"""The command behind `make run`: plays the story, shows it, and says what it proved."""
+"""What `make run` does: plays the story, shows it, and says what it proved."""
 
 import contextlib
 import json
 import signal
-import sys
 import threading
 
-import click
 from rich.console import Console
 
 from lab import show, story, world
-from lab.functions import NotStarted
 from lab.show import Shown
 from lab.stand_ins import WEBHOOK_SECRET
 from lab.timeline import Timeline
@@ -19,28 +16,21 @@ from lab.world import World
 INTERRUPTED = 130  # as a shell reports Ctrl-C
 
 
-@click.command(name="make run")
-@click.option("--stay", is_flag=True, help="Keep everything running afterwards; Ctrl-C ends it.")
-def main(*, stay: bool) -> None:
-    """Play a story with the real receiver and the real subscriber, and show what each side saw.
+def play(*, stay: bool = False) -> int:
+    """Play the story and show it; 0 only if all happened that it is to prove, else 1.
 
-    A good run refreshes a report and a workbook; a production run fails and pages, the same failure
-    again tells nobody, another one updates the alert, a good run closes it; the refresh that failed
-    is told; and forged events are refused. Exits with 0 only if all of that happened. Needs no
-    network and no account; everything listens on 127.0.0.1 and is gone afterwards.
+    With `stay` everything keeps running afterwards until Ctrl-C, which ends the process with 130
+    at any time. Raises NotStarted if a function does not start.
     """
-    console = show.console()
     # however we are ended, the functions shall not be left behind
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    console = show.console()
     try:
-        sys.exit(_play(console, stay=stay))
-    except NotStarted as failure:
-        console.print(str(failure), style="red", markup=False)
-        sys.exit(1)
+        return _play(console, stay=stay)
     except KeyboardInterrupt:
         console.print("Stopped.")
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
 
 
 def _play(console: Console, *, stay: bool) -> int:

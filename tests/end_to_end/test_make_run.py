@@ -10,7 +10,7 @@ import pytest
 
 from lab.functions import ROOT
 
-COMMAND = (sys.executable, "-m", "lab")
+COMMAND = (sys.executable, "-m", "cli", "lab")
 
 
 @pytest.fixture
