@@ -14,7 +14,6 @@ from cli import apps, output
 from cli.exits import Exit
 from deploy import gcloud, reading, script, texts
 from deploy.choosing import chosen
-from deploy.gcloud import Run
 from deploy.names import Deployment
 from deploy.runner import Outcome, Runner
 from deploy.services import held
@@ -28,6 +27,14 @@ app = apps.made(help="Afterrun on Google Cloud: make it, change it, take it away
 Project = Annotated[str, typer.Option("--project", metavar="ID", help="The project.")]
 Region = Annotated[str, typer.Option("--region", metavar="NAME", help="As europe-west1.")]
 Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration.")]
+DbtToken = Annotated[
+    str,
+    typer.Option(
+        "--dbt-token",
+        metavar="REF",
+        help="Where a token is that may manage dbt Cloud's webhooks; else the configuration's.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the commands, run none.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Only = Annotated[
@@ -47,6 +54,7 @@ def up(
     notify: Annotated[
         str, typer.Option("--notify", metavar="ADDRESS", help="Mail alerts of Google to it.")
     ] = "",
+    dbt_token: DbtToken = "",
     image: Annotated[
         str, typer.Option("--image", metavar="NAME", help="Deploy this one; else one is built.")
     ] = "",
@@ -59,16 +67,16 @@ def up(
 ) -> None:
     """Make what is missing, change what is otherwise. Safe to run again, after a failure too."""
     with failing():
-        it = reading.read(project, region, config, image, notify)
+        it = reading.read(project, region, config, image, notify, dbt_token)
         if dry_run:
             output.raw("\n".join(script.making(it, chosen(steps(it), only or (), start))))
             return
-        it = _numbered(it, gcloud.run)
+        it = _numbered(it)
         todo = chosen(steps(it), only or (), start)
         output.raw("\n".join(texts.intention(it, gcloud.account(gcloud.run), todo)))
         if not yes:
             typer.confirm("Go ahead?", abort=True)
-        runner = Runner(it, gcloud.run, _secret, time.sleep, output.hint)
+        runner = _runner(it, yes=yes)
         with going_on():
             make(runner, todo)
         _end(runner, config)
@@ -81,6 +89,7 @@ def down(
     region: Region = "",
     config: Config = Path("afterrun.yaml"),
     only: Only = None,
+    dbt_token: DbtToken = "",
     keep_data: Annotated[
         bool,
         typer.Option(
@@ -93,20 +102,22 @@ def down(
 ) -> None:
     """Take everything away that `up` made, the webhook first. Data stays unless you say so."""
     with failing():
-        it = reading.read(project, region, config)
+        it = reading.read(project, region, config, dbt_token=dbt_token)
         found = list(reversed(chosen(steps(it), only or (), "")))
         meant = [each for each in found if each.undo and not (keep_data and each.is_data)]
         if dry_run:
             output.raw("\n".join(script.undoing(it, meant)))
             return
-        it = _numbered(it, gcloud.run)
+        it = _numbered(it)
         found = list(reversed(chosen(steps(it), only or (), "")))
         output.raw("\n".join(texts.farewell(it, found, with_data=not keep_data)))
         if not yes and typer.prompt("To go ahead, type the project's name") != project:
             raise Mistake("this is another name: nothing was done")
-        runner = Runner(it, gcloud.run, _secret, time.sleep, output.hint)
+        runner = _runner(it, yes=yes)
         with going_on():
             undo(runner, found, with_data=not keep_data)
+        if runner.later:
+            output.raw("\n".join(texts.left_behind(runner.later)))
         output.say("Afterrun is gone." if not keep_data else "Afterrun is gone; its data is kept.")
 
 
@@ -133,10 +144,9 @@ def _line(number: int, count: int, outcome: Outcome, what: str) -> None:
     output.say(f"{number:>{width}}/{count}  {outcome:<14}  {what}", "dim" if quiet else "good")
 
 
-def _numbered(it: Deployment, run: Run) -> Deployment:
+def _numbered(it: Deployment) -> Deployment:
     """With the project's number; raises Failure where gcloud may not even see the project."""
-    runner = Runner(it, run, _secret, time.sleep, output.hint)
-    return replace(it, number=runner.learn("NUMBER"))
+    return replace(it, number=_runner(it, yes=True).learn("NUMBER"))
 
 
 def _end(runner: Runner, config: Path) -> None:
@@ -153,6 +163,13 @@ def _end(runner: Runner, config: Path) -> None:
         output.raw("\n".join(texts.grants(it, others)))
         output.say()
     output.raw("\n".join(texts.address(it)))
+
+
+def _runner(it: Deployment, *, yes: bool) -> Runner:
+    def agrees(offer: str) -> bool:
+        return yes or typer.confirm(offer, default=True)
+
+    return Runner(it, gcloud.run, _secret, agrees, time.sleep, output.hint)
 
 
 def _secret(name: str) -> str:

@@ -31,7 +31,8 @@ class Deployment:
     `number` is the project's, `config_file` the configuration with `config_text` in it, `secrets`
     those of this project that it refers to, with what each is for. `version` names all that a
     service is deployed with: it changes when any of that does. `image` is one that exists; without
-    one, it is built. `notify` is told when something is wrong.
+    one, it is built. `notify` is told when something is wrong. `dbt_token` is where a token is
+    that may manage dbt Cloud's webhooks, if the configuration's may not.
     """
 
     project: str
@@ -42,6 +43,7 @@ class Deployment:
     version: str
     image: str = ""
     notify: str = ""
+    dbt_token: str = ""
     number: str = "${NUMBER}"
 
     def account(self, name: str) -> str:

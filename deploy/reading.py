@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.names import CONFIG_SECRET, WEBHOOK_SECRET, Deployment
 from deploy.services import receiver, subscriber
+from shared import secret_refs
 from shared.errors import Mistake
 from subscriber import settings
 from subscriber.configuration import Configuration
@@ -22,7 +23,14 @@ _IMAGE = re.compile(r"[a-z0-9./:@_-]+")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 
-def read(project: str, region: str, config: Path, image: str = "", notify: str = "") -> Deployment:
+def read(
+    project: str,
+    region: str,
+    config: Path,
+    image: str = "",
+    notify: str = "",
+    dbt_token: str = "",
+) -> Deployment:
     """The deployment that is asked for; raises Mistake, which says what to do."""
     if not _PROJECT.fullmatch(project):
         raise Mistake(f"--project: {_what(project)} project id; write one such as my-data-123")
@@ -32,6 +40,11 @@ def read(project: str, region: str, config: Path, image: str = "", notify: str =
         raise Mistake("--image: write REGION-docker.pkg.dev/PROJECT/REPOSITORY/NAME:TAG")
     if notify and not _ADDRESS.fullmatch(notify):
         raise Mistake("--notify: this is no mail address")
+    if dbt_token:
+        try:
+            secret_refs.parse(dbt_token)
+        except Mistake as mistake:
+            raise Mistake(f"--dbt-token: {mistake}") from None
     if not config.is_file():
         raise Mistake(
             f"{config}: there is no such file; `afterrun init` writes one, --config names another"
@@ -49,6 +62,7 @@ def read(project: str, region: str, config: Path, image: str = "", notify: str =
         version="",
         image=image,
         notify=notify,
+        dbt_token=dbt_token,
     )
     return replace(it, version=version(it, sources() if not image else {}))
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from deploy import ends
+from deploy import ends, seen
 from deploy.gcloud import Answer, Run
 from deploy.names import Deployment
-from deploy.seen import agrees
 from deploy.step import FOUND, Command, Look, Step, learned_by, told, told_all
-from shared.errors import PermanentFailure, TemporaryFailure
+from shared.errors import Failure, PermanentFailure, TemporaryFailure
 
 LEARNED = {
     "NUMBER": "the project's number",
@@ -36,14 +35,16 @@ class Outcome(StrEnum):
 
 @dataclass
 class Runner:
-    """`secret` asks for a secret's value, "" to leave it for later; `wait` lets some seconds pass.
+    """`secret` asks for a secret's value, "" to leave it for later, `agrees` whether to do what is
+    offered. `wait` lets some seconds pass, `say` tells so, and of what went wrong and can wait.
 
-    `say` tells of waiting. Remembers what commands said, for steps that look at the same.
+    Remembers what commands said, for steps that look at the same.
     """
 
     it: Deployment
     run: Run
     secret: Callable[[str], str]
+    agrees: Callable[[str], bool]
     wait: Callable[[float], None]
     say: Callable[[str], None]
     known: dict[str, str] = field(default_factory=dict)
@@ -56,13 +57,12 @@ class Runner:
 
         Raises PermanentFailure or TemporaryFailure with what happened and what to do.
         """
-        if step.needs_values and self.later:
-            self.later += step.make
-            return Outcome.LATER
+        if step.offer:
+            return self._offered(step)
         found = self._found(step.what, step.look) if step.look else None
         if found is not None:
             wanted = told_all(step.wanted, self._learned(step.wanted)) if step.change else {}
-            if agrees(found, wanted):
+            if seen.agrees(found, wanted):
                 return Outcome.THERE
             self._do(step, step.change, found)
             return Outcome.CHANGED
@@ -83,13 +83,32 @@ class Runner:
         if step.is_data and not with_data:
             return Outcome.KEPT
         look = step.still or step.look
-        found = self._found(step.what, look) if look else None
+        try:
+            found = self._found(step.what, look) if look else None
+        except Failure as failure:
+            if not step.offer:
+                raise
+            self.say(str(failure))
+            self.later += step.undo
+            return Outcome.LATER
         if found is None:
             return Outcome.GONE
-        if not agrees(found, step.made_here):
+        if not seen.agrees(found, step.made_here):
             return Outcome.KEPT
         self._do(step, step.undo, found)
         return Outcome.REMOVED
+
+    def _offered(self, step: Step) -> Outcome:
+        try:
+            if not self.later:
+                if step.look and self._found(step.what, step.look) is not None:
+                    return Outcome.THERE
+                if self.agrees(step.offer):
+                    return self._do(step, step.make, None)
+        except Failure as failure:
+            self.say(str(failure))
+        self.later += step.make
+        return Outcome.LATER
 
     def learn(self, name: str) -> str:
         """What stands for `name` in commands; raises what `make` raises."""

@@ -23,9 +23,9 @@ def making(it: Deployment, chosen: Iterable[Step]) -> Iterator[str]:
         yield from _learning(it, step.make, learned)
         if step.asks:
             yield f"# waits for the value of {step.asks}, then Ctrl-D"
-        if step.needs_values and step.look:
+        if step.offer and step.look:
             yield f"# unless it is listed by: {shlex.join(step.look.command)}"
-        if step.look is None or step.repeats or step.needs_values:
+        if step.look is None or step.repeats or step.offer:
             yield from (written(command) for command in step.make)
         else:
             yield f"{_there(step.look)} ||"

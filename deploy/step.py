@@ -49,7 +49,8 @@ class Step:
     where that loses what people may want to keep, `is_data`.
 
     `asks` names the secret that `make` reads from standard input. `slow` says what to expect of a
-    step that takes minutes. `needs_values`: it cannot work before secrets have values.
+    step that takes minutes. With an `offer`, a question, the step is asked for, cannot work before
+    secrets have values, and is left for later where it fails.
     """
 
     what: str
@@ -65,7 +66,7 @@ class Step:
     is_data: bool = False
     asks: str = ""
     slow: str = ""
-    needs_values: bool = False
+    offer: str = ""
 
 
 def learned_by(*commands: Command) -> list[str]:

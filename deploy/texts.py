@@ -67,6 +67,12 @@ def left(commands: Sequence[Command]) -> Iterator[str]:
     yield from (f"  {written(command)}" for command in commands)
 
 
+def left_behind(commands: Sequence[Command]) -> Iterator[str]:
+    """What could not be taken away."""
+    yield "dbt Cloud's webhook could not be looked at, and calls what is not there. Delete it:"
+    yield from (f"  {written(command).replace('${FOUND}', 'ID')}" for command in commands)
+
+
 def held(it: Deployment, service: str) -> str:
     """What to do about a service that was rolled back."""
     return (

@@ -9,32 +9,26 @@ from deploy.step import FOUND, Look, Step
 
 def webhook(it: Deployment) -> Iterator[Step]:
     """Last of all. dbt Cloud shows the secret once, and the command puts it where it belongs."""
-    of = (f"--config={it.config_file}",)
     url = it.url(RECEIVER)
+    token = (f"--token={it.dbt_token}",) if it.dbt_token else ()
+    of = (f"--project={it.project}", f"--config={it.config_file}", *token)
 
     def active(listed: Any) -> Any:
-        found = listed.get("webhooks", ()) if isinstance(listed, dict) else listed
-        for each in found or ():
-            address = str(each.get("client_url") or each.get("url") or "")
-            if address.rstrip("/") == url and each.get("active", True):
-                return {**each, "name": each.get("id")}
-        return None
+        return next(
+            (
+                {**each, "name": each["id"]}
+                for each in listed or ()
+                if each["active"] and each["url"].rstrip("/") == url
+            ),
+            None,
+        )
 
+    secret = f"--secret=secret:{WEBHOOK_SECRET}"
     yield Step(
-        f"webhook of dbt Cloud to {url}",
+        f"dbt Cloud's webhook to {RECEIVER}",
         "webhook",
-        (
-            (
-                *("afterrun", "webhooks", "create", f"--url={url}"),
-                *(f"--secret=secret:{WEBHOOK_SECRET}", f"--project={it.project}", *of),
-            ),
-        ),
-        Look(("afterrun", "webhooks", "list", "--json", f"--project={it.project}", *of), active),
-        undo=(
-            (
-                *("afterrun", "webhooks", "delete", f"${{{FOUND}}}", "--yes"),
-                *(f"--project={it.project}", *of),
-            ),
-        ),
-        needs_values=True,
+        (("afterrun", "webhooks", "create", f"--url={url}", secret, *of),),
+        Look(("afterrun", "webhooks", "list", "--json", *of), active),
+        undo=(("afterrun", "webhooks", "delete", f"${{{FOUND}}}", "--yes", *of),),
+        offer="Make dbt Cloud's webhook now, so that events come?",
     )

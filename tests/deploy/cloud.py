@@ -58,6 +58,8 @@ class Cloud:
     webhooks: list[dict[str, Any]] = field(default_factory=list)
     ran: list[Command] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    dbt_refuses: str = ""
     made: dict[str, Any] = field(default_factory=dict)
 
     def run(self, command: Command, typed: str | None = None) -> Answer:
@@ -88,15 +90,24 @@ class Cloud:
         return answer
 
     def _afterrun(self, command: Command) -> Answer:
+        if self.dbt_refuses:
+            return Answer(4, "", self.dbt_refuses)
         words = dict(word.partition("=")[::2] for word in command if word.startswith("--"))
         if command[2] == "create":
-            self.webhooks.append({"id": "wsu_1", "client_url": words["--url"], "active": True})
+            self.webhooks.append({"id": "wsu_1", "url": words["--url"], "active": True})
         if command[2] == "delete":
             self.webhooks = [each for each in self.webhooks if each["id"] != command[3]]
         return Answer(0, json.dumps(self.webhooks))
 
     def runner(self, it: Deployment) -> Runner:
-        return Runner(it, self.run, lambda name: f"{VALUE}-{name}", lambda _: None, lambda _: None)
+        return Runner(
+            it,
+            self.run,
+            secret=lambda name: f"{VALUE}-{name}",
+            agrees=lambda _: True,
+            wait=lambda _: None,
+            say=self.said.append,
+        )
 
     def up(self, it: Deployment, *parts: str) -> dict[str, Outcome]:
         """What became of each step, or of each of some parts."""

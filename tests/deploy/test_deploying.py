@@ -313,14 +313,60 @@ def test_a_secret_without_a_value_is_left_for_later_and_so_is_the_webhook(
     done = {step.what: runner.make(step) for step in steps(deployment)}
 
     later = {what for what, outcome in done.items() if outcome is Outcome.LATER}
-    url = "https://afterrun-receiver-123456789012.europe-west1.run.app"
     assert later == {
-        f"webhook of dbt Cloud to {url}",
+        "dbt Cloud's webhook to afterrun-receiver",
         *(f"value of {name}" for name in deployment.secrets),
     }
     assert runner.later[0][:4] == ("gcloud", "secrets", "versions", "add")
     assert runner.later[-1][:3] == ("afterrun", "webhooks", "create")
     assert cloud.webhooks == []
+
+
+def test_a_webhook_that_nobody_wants_yet_is_left_for_later(
+    cloud: Cloud, deployment: Deployment
+) -> None:
+    runner = cloud.runner(deployment)
+    runner.agrees = lambda _: False
+    (step,) = [each for each in steps(deployment) if each.offer]
+
+    assert runner.make(step) is Outcome.LATER
+    assert cloud.webhooks == []
+    assert runner.later == list(step.make)
+
+
+def test_a_token_that_may_not_make_webhooks_fails_no_deployment(
+    cloud: Cloud, deployment: Deployment
+) -> None:
+    cloud.dbt_refuses = "error: dbt Cloud refused: 403"
+    (step,) = [each for each in steps(deployment) if each.offer]
+    runner = cloud.runner(deployment)
+
+    assert runner.make(step) is Outcome.LATER
+    assert runner.undo(step, with_data=True) is Outcome.LATER
+    assert "dbt Cloud refused: 403" in cloud.said[0]
+
+
+def test_a_token_for_webhooks_is_named_where_they_are_made(deployment: Deployment) -> None:
+    it = replace(deployment, dbt_token="env:ADMIN")
+    (step,) = [each for each in steps(it) if each.offer]
+
+    assert all("--token=env:ADMIN" in each for each in (*step.make, *step.undo))
+    assert it.version == deployment.version
+
+
+def test_a_webhook_of_another_address_or_that_is_switched_off_is_not_this_one(
+    cloud: Cloud, deployment: Deployment
+) -> None:
+    url = "https://afterrun-receiver-123456789012.europe-west1.run.app"
+    cloud.webhooks += [
+        {"id": "wsu_1", "url": f"{url}/", "active": False},
+        {"id": "wsu_2", "url": "https://elsewhere.example/", "active": True},
+    ]
+    (step,) = [each for each in steps(deployment) if each.offer]
+    runner = cloud.runner(deployment)
+
+    assert runner.make(step) is Outcome.DONE
+    assert runner.make(step) is Outcome.THERE
 
 
 def test_the_way_back_is_safe_at_each_step(deployment: Deployment) -> None:

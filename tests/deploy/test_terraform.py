@@ -71,7 +71,7 @@ SAME = {
     r"alert .*": ALERTS,
 }
 # by hand: no secret is in a state of Terraform, and dbt Cloud shows the webhook's once
-NOT_TERRAFORMS = (r"value of .*", r"webhook of dbt Cloud .*")
+NOT_TERRAFORMS = (r"value of .*", r"dbt Cloud's webhook .*")
 
 
 @pytest.fixture(scope="module")
