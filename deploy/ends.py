@@ -3,7 +3,7 @@
 import re
 
 _NOT_THERE = re.compile(r"NOT_FOUND|not found|cannot find|does not exist|\b404\b", re.I)
-_REFUSED = re.compile(r"PERMISSION_DENIED|forbidden|\b403\b", re.I)
+_REFUSED = re.compile(r"PERMISSION_DENIED|forbidden|billing|\b403\b", re.I)
 _NOT_YET = re.compile(
     # an API that has just been enabled, an account or a permission that has just been given, a
     # metric that has just been made: some minutes go by until all of Google knows
@@ -38,7 +38,7 @@ _MENDS = (
     (r"quota|RESOURCE_EXHAUSTED", "A quota of the project is used up; look at it, or wait."),
     (r"build .*(FAIL|fail)", "The build's log says which of its steps failed, and why."),
     (
-        r"alpha|beta.*component",
+        r"(alpha|beta).* component",
         "Install what it asks for: `gcloud components install alpha beta`.",
     ),
 )
@@ -65,7 +65,7 @@ def is_busy(said: str) -> bool:
 def mend(said: str) -> str:
     """What to do about it, as far as that is known."""
     for pattern, words in _MENDS:
-        if re.search(pattern, said):
+        if re.search(pattern, said, re.IGNORECASE):
             return words
     return ""
 

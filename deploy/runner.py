@@ -156,9 +156,9 @@ class Runner:
         return {name: self.learn(name) for name in learned_by(texts) if name != FOUND}
 
     def _patiently(self, what: str, command: Command, typed: str | None = None) -> Answer:
-        for _ in range(PATIENCE):
+        for tries_left in reversed(range(PATIENCE)):
             answer = self.run(command, typed)
-            if not answer.code or not ends.is_early(answer.err):
+            if not answer.code or not ends.is_early(answer.err) or not tries_left:
                 break
             self.say(f"{what}: not everywhere at Google is known yet what it needs; again in 10 s")
             self.wait(WAIT_S)

@@ -1,5 +1,6 @@
 """Every command of the deployment, as gcloud itself reads it. No command is carried out."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from deploy.step import Command, learned_by, told
 from deploy.steps import steps
 from tests.deploy.cloud import IMAGE, Cloud, a_deployment, commands, deploy_steps
 
+ROOT = Path(__file__).parent.parent.parent
 LEARNED = {
     "NUMBER": "123456789012",
     "CONFIG_VERSION": "3",
@@ -43,6 +45,23 @@ def test_gcloud_understands_what_the_build_deploys_with(cloud: Cloud) -> None:
     given = [("gcloud", *each) for each in deploy_steps({"_REGION": "europe-west1"})]
 
     assert len(given) == 2
+    assert refused(cloud, given) == {}
+
+
+def shown(page: Path) -> list[Command]:
+    """The commands of gcloud on a page, in blocks and within a line."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    code = re.findall(r"```(?:sh|bash)?\n(.*?)```", text, re.DOTALL)
+    code += [" ".join(each.split()) for each in re.findall(r"`(gcloud [^`]+)`", text)]
+    lines = [line.strip() for block in code for line in block.splitlines()]
+    return [tuple(shlex.split(each, comments=True)) for each in lines if each.startswith("gcloud ")]
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs/deploy.md", ROOT / "docs/dead-letters.md"])
+def test_gcloud_understands_what_is_shown_on_pages(cloud: Cloud, page: Path) -> None:
+    given = [each for each in shown(page) if each[1] not in ("auth", "components")]
+
+    assert given
     assert refused(cloud, given) == {}
 
 
