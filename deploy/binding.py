@@ -1,8 +1,28 @@
 """Who may do what with which thing: a binding of its IAM policy."""
 
-from deploy.names import Deployment
+from deploy.names import PREFIX, Deployment
 from deploy.seen import is_bound
 from deploy.step import Look, Step, gcloud
+
+MAY = {
+    "roles/artifactregistry.writer": "may write to",
+    "roles/datastore.user": "may use",
+    "roles/iam.serviceAccountUser": "may deploy as",
+    "roles/logging.logWriter": "may write logs of",
+    "roles/pubsub.publisher": "may publish to",
+    "roles/pubsub.subscriber": "may take from",
+    "roles/run.developer": "may deploy to",
+    "roles/run.invoker": "may call",
+    "roles/secretmanager.secretAccessor": "may read",
+    "roles/storage.objectUser": "may use",
+}
+"""Every role that is given, in words."""
+
+
+def _who(it: Deployment, member: str) -> str:
+    if member in (it.pubsub_agent, "allUsers"):
+        return "everybody" if member == "allUsers" else "Pub/Sub"
+    return member.removeprefix("serviceAccount:").partition("@")[0].removeprefix(PREFIX)
 
 
 def binding(
@@ -20,11 +40,10 @@ def binding(
     `is_undone`: the thing may outlive the member, which must not be left in its policy.
     """
     *group, name = thing
-    who = member.removeprefix("serviceAccount:").partition("@")[0]
     bound = (f"--member={member}", f"--role={role}", *where)
     remove = gcloud(it.project, *group, "remove-iam-policy-binding", name, *bound)
     return Step(
-        f"{who} is {role.removeprefix('roles/')} of {name.partition('@')[0]}",
+        f"{_who(it, member)} {MAY[role]} {name.partition('@')[0]}",
         part,
         (gcloud(it.project, *group, "add-iam-policy-binding", name, *bound),),
         Look(
@@ -42,9 +61,8 @@ def project_binding(
     """Always with a condition, or the word that there is none: else gcloud may ask."""
     condition = f"expression={expression},title={title}" if expression else "None"
     bound = (f"--member={member}", f"--role={role}", f"--condition={condition}", "--format=none")
-    who = member.removeprefix("serviceAccount:").partition("@")[0]
     return Step(
-        f"{who} is {role.removeprefix('roles/')} of {title or 'the project'}",
+        f"{_who(it, member)} {MAY[role]} {title or 'the project'}",
         part,
         (("gcloud", "projects", "add-iam-policy-binding", it.project, *bound, "--quiet"),),
         Look(

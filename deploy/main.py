@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +36,7 @@ DbtToken = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the commands, run none.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; leave values for later.")]
 Only = Annotated[
     list[str] | None, typer.Option("--only", metavar="PART", help="This part; may be repeated.")
 ]
@@ -124,24 +124,28 @@ def down(
 def make(runner: Runner, todo: Sequence[Step]) -> None:
     """Every step in turn, each with a line; raises the failure of the first that fails."""
     for number, step in enumerate(todo, start=1):
-        with output.progress(f"{step.what} ... {step.slow}"):
+        with _shown(f"{number}/{len(todo)} {step.what} ... {step.slow}", step):
             outcome = runner.make(step)
-        _line(number, len(todo), outcome, step.what)
+        _line(outcome, step)
 
 
 def undo(runner: Runner, found: Sequence[Step], *, with_data: bool) -> None:
     """The same, the other way."""
     todo = [step for step in found if step.undo]
     for number, step in enumerate(todo, start=1):
-        with output.progress(f"{step.what} ..."):
+        with _shown(f"{number}/{len(todo)} {step.what} ...", step):
             outcome = runner.undo(step, with_data=with_data)
-        _line(number, len(todo), outcome, step.what)
+        _line(outcome, step)
 
 
-def _line(number: int, count: int, outcome: Outcome, what: str) -> None:
+def _shown(text: str, step: Step) -> AbstractContextManager[None]:
+    """That it goes on; where something is asked nothing moves."""
+    return nullcontext() if step.asks or step.offer else output.progress(text)
+
+
+def _line(outcome: Outcome, step: Step) -> None:
     quiet = outcome in (Outcome.THERE, Outcome.GONE, Outcome.KEPT, Outcome.NONE)
-    width = len(str(count))
-    output.say(f"{number:>{width}}/{count}  {outcome:<14}  {what}", "dim" if quiet else "good")
+    output.say(f"{outcome:<14}  {step.what}", "dim" if quiet else "good")
 
 
 def _numbered(it: Deployment) -> Deployment:
@@ -169,13 +173,14 @@ def _runner(it: Deployment, *, yes: bool) -> Runner:
     def agrees(offer: str) -> bool:
         return yes or typer.confirm(offer, default=True)
 
-    return Runner(it, gcloud.run, _secret, agrees, time.sleep, output.hint)
+    def secret(name: str) -> str:
+        return "" if yes or not sys.stdin.isatty() else _typed(name)
+
+    return Runner(it, gcloud.run, secret, agrees, time.sleep, output.hint)
 
 
-def _secret(name: str) -> str:
-    """Its value, typed unseen; "" where nobody can type, and to leave it for later."""
-    if not sys.stdin.isatty():
-        return ""
+def _typed(name: str) -> str:
+    """The secret's value, typed unseen; "" to leave it for later."""
     asked = f"The value of {name} (Enter leaves it for later)"
     return str(typer.prompt(asked, default="", show_default=False, hide_input=True)).strip()
 

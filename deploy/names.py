@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+PREFIX = "afterrun-"
 RECEIVER = "afterrun-receiver"
 SUBSCRIBER = "afterrun-subscriber"
 ACCOUNTS = {

@@ -20,7 +20,7 @@ SECRET_LIMIT_BYTES = 65_536  # of Secret Manager
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _REGION = re.compile(r"[a-z]+(?:-[a-z]+)+\d+")
 _IMAGE = re.compile(r"[a-z0-9./:@_-]+")
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
 
 
 def read(

@@ -21,7 +21,7 @@ def intention(it: Deployment, account: str, steps: Sequence[Step]) -> Iterator[s
     yield f"  as        {account}"
     yield f"  rules     {it.config_file}, with {_count(len(it.secrets), 'secret')}"
     yield f"  image     {it.image or 'built of these sources, tested first'}"
-    yield f"  told      {it.notify or 'nobody when something is wrong (--notify ADDRESS)'}"
+    yield f"  alerts    {'mailed to ' + it.notify if it.notify else 'mailed to nobody (--notify)'}"
     parts = list(dict.fromkeys(step.part for step in steps))
     yield ""
     yield from wrap(f"{len(steps)} steps: {', '.join(parts)}.", WIDTH)
@@ -62,7 +62,8 @@ def address(it: Deployment) -> Iterator[str]:
 def left(commands: Sequence[Command]) -> Iterator[str]:
     """What is to be done by hand, as it can be pasted."""
     yield "Left for later. A value is read from the keyboard (then Ctrl-D), or from a file"
-    yield "with --data-file=FILE; then run this again, it does the rest:"
+    yield "with --data-file=FILE. dbt Cloud's webhook wants a token that may manage"
+    yield "webhooks (--token REF). To do the rest, run this again."
     yield ""
     yield from (f"  {written(command)}" for command in commands)
 

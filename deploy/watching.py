@@ -51,7 +51,7 @@ def _channel(it: Deployment) -> Step:
     )
     address = {"labels": {"email_address": it.notify}} if it.notify else {}
     return Step(
-        f"mail to {it.notify}" if it.notify else "mail to somebody (--notify)",
+        f"mail for alerts, {f'to {it.notify}' if it.notify else '--notify ADDRESS'}",
         PART,
         (gcloud(it.project, *group, "create", *told),) if it.notify else (),
         Look(

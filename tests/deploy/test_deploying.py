@@ -36,6 +36,129 @@ def test_a_deployment_made_twice_is_made_once(cloud: Cloud, tmp_path: Path, imag
     assert cloud.google.changes == []
 
 
+def test_nobody_may_do_more_than_this(cloud: Cloud, deployment: Deployment) -> None:
+    """Every permission that a deployment gives. A new one wants a reason."""
+    cloud.deploy(deployment)
+
+    given = {
+        (key.rpartition("/")[2].partition("@")[0], _who(member), role.removeprefix("roles/"))
+        for key, member, role in cloud.google.bound()
+    }
+
+    assert given == {
+        ("dbt-cloud-events", "afterrun-receiver", "pubsub.publisher"),
+        ("dbt-cloud-webhook", "afterrun-receiver", "secretmanager.secretAccessor"),
+        ("dbt-cloud-events-dead-letters", "afterrun-subscriber", "pubsub.publisher"),
+        ("dbt-cloud-service-token", "afterrun-subscriber", "secretmanager.secretAccessor"),
+        ("pd-routing-key", "afterrun-subscriber", "secretmanager.secretAccessor"),
+        ("slack-data-alerts", "afterrun-subscriber", "secretmanager.secretAccessor"),
+        ("afterrun-config", "afterrun-subscriber", "secretmanager.secretAccessor"),
+        (PROJECT, "afterrun-subscriber", "datastore.user"),
+        ("afterrun-subscriber", "afterrun-push", "run.invoker"),
+        ("afterrun-receiver", "allUsers", "run.invoker"),
+        ("dbt-cloud-events-dead-letters", "service-123456789012", "pubsub.publisher"),
+        ("dbt-cloud-events", "service-123456789012", "pubsub.subscriber"),
+        ("afterrun", "afterrun-build", "artifactregistry.writer"),
+        (f"{PROJECT}-afterrun-build", "afterrun-build", "storage.objectUser"),
+        ("afterrun-receiver", "afterrun-build", "iam.serviceAccountUser"),
+        ("afterrun-subscriber", "afterrun-build", "iam.serviceAccountUser"),
+        (PROJECT, "afterrun-build", "run.developer"),
+        (PROJECT, "afterrun-build", "logging.logWriter"),
+    }
+
+
+def _who(member: str) -> str:
+    return member.removeprefix("serviceAccount:").partition("@")[0]
+
+
+def test_the_ledger_is_used_under_a_condition_and_nothing_else_of_the_project(
+    cloud: Cloud, deployment: Deployment
+) -> None:
+    cloud.deploy(deployment)
+    bindings = cloud.google.policies[f"cloudresourcemanager/projects/{PROJECT}"]["bindings"]
+
+    conditions = {each["role"]: each.get("condition", {}).get("expression") for each in bindings}
+
+    assert conditions == {
+        "roles/datastore.user": f'resource.name=="projects/{PROJECT}/databases/afterrun"',
+        "roles/run.developer": None,
+        "roles/logging.logWriter": None,
+    }
+
+
+def test_subscriptions_are_what_google_is_told_exactly(
+    cloud: Cloud, deployment: Deployment
+) -> None:
+    cloud.deploy(deployment)
+    url = "https://afterrun-subscriber-123456789012.europe-west1.run.app"
+    push = {
+        "pushEndpoint": f"{url}/",
+        "oidcToken": {
+            "audience": url,
+            "serviceAccountEmail": f"afterrun-push@{PROJECT}.iam.gserviceaccount.com",
+        },
+    }
+    told = {
+        "dbt-cloud-events": {
+            "ackDeadlineSeconds": 300,
+            "messageRetentionDuration": "604800s",
+            "pushConfig": push,
+            "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"},
+            "deadLetterPolicy": {
+                "deadLetterTopic": f"projects/{PROJECT}/topics/dbt-cloud-events-dead-letters",
+                "maxDeliveryAttempts": 100,
+            },
+        },
+        "dbt-cloud-ticks": {
+            "ackDeadlineSeconds": 300,
+            "messageRetentionDuration": "600s",
+            "pushConfig": push,
+        },
+        "dbt-cloud-events-dead-letters": {
+            "ackDeadlineSeconds": 60,
+            "messageRetentionDuration": "2678400s",
+        },
+    }
+
+    for name, settings in told.items():
+        assert cloud.google.things[f"pubsub/projects/{PROJECT}/subscriptions/{name}"] == {
+            **settings,
+            "name": f"projects/{PROJECT}/subscriptions/{name}",
+            "topic": f"projects/{PROJECT}/topics/{name}",
+            "labels": {"app": "afterrun"},
+            "expirationPolicy": {},  # never
+        }
+
+
+def test_the_ledger_is_protected_and_forgets_what_has_expired(
+    cloud: Cloud, deployment: Deployment
+) -> None:
+    cloud.deploy(deployment)
+    database = f"firestore/projects/{PROJECT}/databases/afterrun"
+    things = cloud.google.things
+
+    assert things[database]["deleteProtectionState"] == "DELETE_PROTECTION_ENABLED"
+    assert things[database]["type"] == "FIRESTORE_NATIVE"
+    assert things[database]["locationId"] == "europe-west1"
+    for group in ("afterrun_work", "afterrun_subjects"):
+        assert "ttlConfig" in things[f"{database}/collectionGroups/{group}/fields/expire_at"]
+
+
+def test_services_run_as_what_they_are(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.deploy(a_deployment(tmp_path, image=IMAGE))
+
+    for name, ingress in (("receiver", "all"), ("subscriber", "internal")):
+        service = cloud.google.things[f"run/namespaces/{PROJECT}/services/afterrun-{name}"]
+        template = service["spec"]["template"]
+        annotations = template["metadata"]["annotations"]
+        email = f"afterrun-{name}@{PROJECT}.iam.gserviceaccount.com"
+        assert template["spec"]["serviceAccountName"] == email
+        assert template["spec"]["containers"][0]["image"] == IMAGE
+        assert annotations["run.googleapis.com/startup-cpu-boost"] == "True"
+        assert annotations["autoscaling.knative.dev/maxScale"] == "4"
+        assert service["metadata"]["annotations"]["run.googleapis.com/ingress"] == ingress
+
+
 def everything(cloud: Cloud) -> tuple[Any, Any]:
     """What there is: by its path, or by its title where its number depends on the order."""
     things = {thing.get("displayName", key) for key, thing in cloud.google.things.items()}
@@ -46,15 +169,11 @@ def everything(cloud: Cloud) -> tuple[Any, Any]:
     "refused",
     [
         "POST iam/projects/acme-data-1/serviceAccounts",
-        "PUT storage/b/acme-data-1-afterrun-build/iam",
         "PUT pubsub/projects/acme-data-1/topics/dbt-cloud-ticks",
-        "dbt-cloud-events-dead-letters:setIamPolicy",
         "PATCH firestore",
         "slack-data-alerts:addVersion",
         "POST run/",
-        "afterrun-subscriber:setIamPolicy",
         "PUT pubsub/projects/acme-data-1/subscriptions/dbt-cloud-events",
-        "POST cloudscheduler",
         "POST monitoring/projects/acme-data-1/alertPolicies",
     ],
 )
@@ -190,7 +309,7 @@ def test_another_address_for_alerts_is_one_more_channel_and_every_policy_has_it(
     again = cloud.up(replace(deployment, notify="others@acme.com"), "alerts")
 
     policies = [each for key, each in cloud.google.things.items() if "/alertPolicies/" in key]
-    assert again["mail to others@acme.com"] is Outcome.DONE
+    assert again["mail for alerts, to others@acme.com"] is Outcome.DONE
     assert len({each["notificationChannels"][0] for each in policies}) == 1
     assert all(again[f"alert {each['displayName'][10:]}"] is Outcome.CHANGED for each in policies)
 

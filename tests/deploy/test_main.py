@@ -23,7 +23,7 @@ class Ran:
 
     def outcomes(self) -> list[str]:
         """What became of each step, in order."""
-        return [each.strip() for each in re.findall(r"\d+/\d+  ([a-z ]{14})  ", self.out)]
+        return [each.strip() for each in re.findall(r"(?m)([a-z][a-z ]{13})  [\w']", self.out)]
 
 
 @dataclass(frozen=True)
