@@ -129,6 +129,24 @@ def test_what_mends_a_failure_is_said_where_it_is_known(said: str, mend: str) ->
     assert bool(mend) is bool(ends.mend(said))
 
 
+@pytest.mark.parametrize(
+    ("said", "is_not_there"),
+    [
+        ("ERROR: NOT_FOUND: Resource not found (resource=dbt-cloud-events).", True),
+        ("ERROR: (gcloud.run.services.describe) Cannot find service [afterrun-receiver]", True),
+        ("ERROR: (gcloud.storage.buckets.describe) gs://b not found: 404.", True),
+        ("ERROR: NOT_FOUND: Secret [projects/1/secrets/s] not found or has no versions.", True),
+        ("ERROR: PERMISSION_DENIED: Permission denied, or the resource is not found", False),
+        ("ERROR: HTTPError 403: caller does not have access. It may be not found", False),
+        ("ERROR: FAILED_PRECONDITION: Billing account for project is not found", False),
+        ("ERROR: SERVICE_DISABLED: the API has not been used in project 1 or was not found", False),
+        ("ERROR: UNAVAILABLE", False),
+    ],
+)
+def test_not_there_is_told_from_not_to_be_seen(said: str, *, is_not_there: bool) -> None:
+    assert ends.is_not_there(said) is is_not_there
+
+
 def test_of_a_long_failure_the_end_is_shown() -> None:
     shown = ends.gist("\n\n".join(f"line {number}" for number in range(100)))
 
