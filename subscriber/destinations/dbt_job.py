@@ -7,7 +7,14 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from shared.errors import PermanentFailure
 from subscriber import fixes
@@ -34,7 +41,9 @@ def _an_id(value: Any) -> str:
     return written
 
 
-Id = Annotated[str, BeforeValidator(_an_id)]
+_ID_SCHEMA = {"type": ["integer", "string"], "pattern": rf"^\s*{_ID.pattern}\s*$", "minimum": 1}
+
+Id = Annotated[str, BeforeValidator(_an_id), WithJsonSchema(_ID_SCHEMA)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -50,14 +59,22 @@ class DbtJob(Destination):
     repeatable: ClassVar[bool] = False
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=30), timedelta(minutes=5))
 
-    token: SecretStr
-    action: Literal["run", "retry"] = "run"
-    job: Id | None = None
-    account: Id | None = None
-    steps: Annotated[tuple[Text, ...], BeforeValidator(not_empty)] | None = None
-    git_branch: Text | None = None
-    threads: int | None = Field(None, ge=1, strict=True)
-    base_url: str = "https://cloud.getdbt.com"
+    token: SecretStr = Field(description="where a service token that may run jobs is kept")
+    action: Literal["run", "retry"] = Field(
+        "run", description="whether `job` is run, or the run that failed is retried"
+    )
+    job: Id | None = Field(None, description="the id of the job: the last number of its URL")
+    account: Id | None = Field(None, description="the id of its account; default: that of the run")
+    steps: Annotated[tuple[Text, ...], BeforeValidator(not_empty)] | None = Field(
+        None, description="commands to run instead of the job's"
+    )
+    git_branch: Text | None = Field(
+        None, description="the branch to check out instead of the environment's"
+    )
+    threads: int | None = Field(
+        None, ge=1, strict=True, description="the number of threads instead of the job's"
+    )
+    base_url: str = Field("https://cloud.getdbt.com", description="the access URL of the account")
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         jobs = self._jobs(self._account(action), outbound)

@@ -45,17 +45,31 @@ class Email(Destination):
     paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((30, timedelta(minutes=1)),)
     over_http: ClassVar[bool] = False
 
-    host: str = ""
-    port: int | None = Field(default=None, ge=1, le=65_535)
-    security: Literal["starttls", "tls"] | None = None
-    user: str = ""
-    password: SecretStr | None = None
-    sender: str
-    to: tuple[str, ...] = Field(min_length=1, max_length=50)
-    cc: tuple[str, ...] = Field(default=(), max_length=50)
-    bcc: tuple[str, ...] = Field(default=(), max_length=50)
-    ca_file: str = ""
-    base_url: str = ""
+    host: str = Field("", description="the server that takes mails for sending")
+    port: int | None = Field(
+        default=None, ge=1, le=65_535, description="default 587; with `security: tls` 465"
+    )
+    security: Literal["starttls", "tls"] | None = Field(
+        None, description="how it is encrypted: by STARTTLS, or from the start"
+    )
+    user: str = Field("", description="who logs in")
+    password: SecretStr | None = Field(None, description="where the password is kept")
+    sender: str = Field(
+        description="who it comes from: afterrun@shop.example or Afterrun <afterrun@shop.example>"
+    )
+    to: tuple[str, ...] = Field(
+        min_length=1, max_length=50, description="who gets it: an address, or a list of up to 50"
+    )
+    cc: tuple[str, ...] = Field(default=(), max_length=50, description="who gets a copy")
+    bcc: tuple[str, ...] = Field(
+        default=(), max_length=50, description="who gets a copy that the others do not see"
+    )
+    ca_file: str = Field(
+        "", description="path of a PEM file with the authorities to trust instead of the system's"
+    )
+    base_url: str = Field(
+        "", description="smtp://HOST:PORT or smtps://HOST:PORT in place of host, port and security"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         so_far = SoFar.of(action.so_far)

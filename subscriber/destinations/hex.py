@@ -38,10 +38,16 @@ class Hex(Destination):
     )
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=10), timedelta(seconds=60))
 
-    token: SecretStr
-    project: str
-    inputs: dict[str, JsonValue] = Field(default_factory=dict)
-    base_url: str = "https://app.hex.tech"
+    token: SecretStr = Field(description="where the API token is kept")
+    project: str = Field(
+        description="the project's id: in the project, the variable hex_project_id"
+    )
+    inputs: dict[str, JsonValue] = Field(
+        default_factory=dict, description="values for inputs of the published app"
+    )
+    base_url: str = Field(
+        "https://app.hex.tech", description="the address of a single-tenant, EU or HIPAA stack"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         with self._refusals(saying.NO_PROJECT, "start 20 runs a minute and 60 an hour"):

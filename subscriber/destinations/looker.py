@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
@@ -35,11 +35,15 @@ class Looker(Destination):
     does: ClassVar[Does] = Does.REFRESH
     repeatable: ClassVar[bool] = True  # a time is set, to almost the same
 
-    base_url: str
-    client_id: str
-    client_secret: SecretStr
-    datagroup: str
-    effect: Literal["trigger", "drop_cache"] = "trigger"
+    base_url: str = Field(description="the address of your Looker")
+    client_id: str = Field(description="the public part of an API key")
+    client_secret: SecretStr = Field(description="where its other part is kept")
+    datagroup: str = Field(
+        description="model::name as LookML has them, or the id that Looker gave it"
+    )
+    effect: Literal["trigger", "drop_cache"] = Field(
+        "trigger", description="whether what uses it is run anew, or only no longer cached"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         secret = self.client_secret.get_secret_value()

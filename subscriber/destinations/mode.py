@@ -47,15 +47,23 @@ class Mode(Destination):
     repeatable: ClassVar[bool] = False  # a second run costs a second set of queries
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=10), timedelta(seconds=60))
 
-    workspace: Name
-    report: Name
-    datasets: tuple[Annotated[DatasetName, Field(max_length=40)], ...] = Field(
-        (), max_length=DATASETS_LIMIT
+    workspace: Name = Field(
+        description="its name in the URL: acme of app.mode.com/acme/reports/5f4dcc3b5aa7"
     )
-    token: SecretStr
-    secret: SecretStr
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    base_url: str = "https://app.mode.com"
+    report: Name = Field(
+        description="the report's token, the last part of that URL; in quotes if it has digits only"
+    )
+    datasets: tuple[Annotated[DatasetName, Field(max_length=40)], ...] = Field(
+        (),
+        max_length=DATASETS_LIMIT,
+        description="the tokens of datasets that are run before the report",
+    )
+    token: SecretStr = Field(description="where the first part of an API token is kept")
+    secret: SecretStr = Field(description="where its second part, the secret, is kept")
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="values of the report's parameters"
+    )
+    base_url: str = Field("https://app.mode.com", description="another address of Mode")
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         return self._begin(ran=(), left=self.datasets, outbound=outbound)

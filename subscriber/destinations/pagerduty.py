@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from subscriber.actions import Action, Handle, Message, Verb
 from subscriber.destination import Destination, Does, as_text
@@ -38,11 +38,20 @@ class PagerDuty(Destination):
     keeps: ClassVar[frozenset[str]] = frozenset({"routing_key", "base_url"})
     paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((120, timedelta(minutes=1)),)
 
-    routing_key: SecretStr
-    former_routing_keys: tuple[SecretStr, ...] = ()
-    base_url: str = "https://events.pagerduty.com"
-    severity: Literal["critical", "error", "warning", "info"] = "error"
-    change_events: bool = False
+    routing_key: SecretStr = Field(description="where the integration key is kept")
+    former_routing_keys: tuple[SecretStr, ...] = Field(
+        (), description="where former integration keys are kept: they close what they opened"
+    )
+    base_url: str = Field(
+        "https://events.pagerduty.com",
+        description="in the EU region https://events.eu.pagerduty.com",
+    )
+    severity: Literal["critical", "error", "warning", "info"] = Field(
+        "error", description="how bad failures are"
+    )
+    change_events: bool = Field(
+        default=False, description="whether rules may name it for runs that were no problem"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         if not self._is_change(action):

@@ -38,8 +38,10 @@ _ENHANCED = {
 class Part(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """A part of a dataset: a table, or one partition of it."""
 
-    table: str = Field(min_length=1)
-    partition: str | None = Field(default=None, min_length=1)
+    table: str = Field(min_length=1, description="its name")
+    partition: str | None = Field(
+        default=None, min_length=1, description="one of the table's partitions"
+    )
 
 
 class PowerBi(Destination):
@@ -52,22 +54,38 @@ class PowerBi(Destination):
     repeatable: ClassVar[bool] = False  # after the first has ended, a second one uses up quota
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=30), timedelta(minutes=5))
 
-    tenant: str
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr
-    workspace: str
-    dataset: str
-    refresh: How = "standard"
+    tenant: str = Field(description="the Entra tenant: its id, or one of its domains")
+    client_id: str = Field(min_length=1, description="the app's application (client) id")
+    client_secret: SecretStr = Field(description="where the value of the app's secret is kept")
+    workspace: str = Field(
+        description="its id, as in app.powerbi.com/groups/WORKSPACE/datasets/DATASET"
+    )
+    dataset: str = Field(description="its id, as in the same address")
+    refresh: How = Field(
+        "standard", description="how it is refreshed; enhanced needs a capacity of one's own"
+    )
     type: (
         Literal["Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment"] | None
-    ) = None
-    commit_mode: Literal["Transactional", "PartialBatch"] | None = None
-    max_parallelism: int | None = Field(default=None, ge=1)
-    retry_count: int | None = Field(default=None, ge=0)
-    objects: tuple[Part, ...] | None = Field(default=None, min_length=1)
-    apply_refresh_policy: StrictBool | None = None
-    base_url: str = "https://api.powerbi.com"
-    login_url: str = "https://login.microsoftonline.com"
+    ) = Field(None, description="of an enhanced refresh: what is processed")
+    commit_mode: Literal["Transactional", "PartialBatch"] | None = Field(
+        None, description="of an enhanced refresh: all of it at once, or in parts"
+    )
+    max_parallelism: int | None = Field(
+        default=None, ge=1, description="of an enhanced refresh: how many parts at once"
+    )
+    retry_count: int | None = Field(
+        default=None, ge=0, description="of an enhanced refresh: how often Power BI tries again"
+    )
+    objects: tuple[Part, ...] | None = Field(
+        default=None, min_length=1, description="of an enhanced refresh: only these parts"
+    )
+    apply_refresh_policy: StrictBool | None = Field(
+        None, description="of an enhanced refresh: whether an incremental policy is applied"
+    )
+    base_url: str = Field("https://api.powerbi.com", description="the API of another cloud")
+    login_url: str = Field(
+        "https://login.microsoftonline.com", description="the sign-in of another cloud"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         asked_at = outbound.clock()

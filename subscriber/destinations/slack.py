@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
-from pydantic import PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from shared.errors import TemporaryFailure
 from subscriber.actions import Action, Handle, Unfinished, Verb
@@ -44,10 +44,18 @@ class Slack(Destination):
     # one a second, and something for the way there
     paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((1, timedelta(seconds=1.2)),)
 
-    webhook_url: SecretStr | None = None
-    bot_token: SecretStr | None = None
-    channel: str | None = None
-    base_url: str = SLACK
+    webhook_url: SecretStr | None = Field(
+        None, description="where the URL of an incoming webhook is kept; or a bot's token"
+    )
+    bot_token: SecretStr | None = Field(
+        None, description="where the bot's token is kept; needs a channel"
+    )
+    channel: str | None = Field(
+        None, description="the channel's id, such as C0123456789, or its name in quotes"
+    )
+    base_url: str = Field(
+        SLACK, description="another address of Slack, such as https://slack-gov.com"
+    )
     _called: tuple[str, ...] = PrivateAttr(default=())
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:

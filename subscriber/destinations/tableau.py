@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
@@ -40,15 +40,21 @@ class Tableau(Destination):
     repeatable: ClassVar[bool] = False  # refused while the first is on the way, else done again
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=10), timedelta(seconds=60))
 
-    base_url: str
-    site: str
-    token_name: str
-    token: SecretStr
-    workbook: str | None = None
-    datasource: str | None = None
-    flow: str | None = None
-    api_version: str = "3.21"
-    incremental: bool = False
+    base_url: str = Field(description="your pod of Tableau Cloud, or your own Tableau Server")
+    site: str = Field(
+        description='what stands after /site/ in the address; "" for a Server\'s default site'
+    )
+    token_name: str = Field(description="the name that the personal access token was given")
+    token: SecretStr = Field(description="where its secret is kept")
+    workbook: str | None = Field(
+        None, description="what to refresh, by name or id: a workbook, a datasource or a flow"
+    )
+    datasource: str | None = Field(None, description="what to refresh, by name or id")
+    flow: str | None = Field(None, description="what to run, by name or id")
+    api_version: str = Field(
+        "3.21", description="in quotes; a newer Tableau understands an older version"
+    )
+    incremental: bool = Field(default=False, description="whether to fetch new rows only")
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         noun, wanted = self._subject

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
@@ -75,9 +75,14 @@ class Teams(Destination):
         (150, timedelta(hours=2)),
     )
 
-    webhook_url: SecretStr
-    bare_card: bool = False
-    base_url: str = ""
+    webhook_url: SecretStr = Field(description="where the whole URL of the flow is kept")
+    bare_card: bool = Field(
+        default=False,
+        description="for a flow that was built by hand and posts the request's body as a card",
+    )
+    base_url: str = Field(
+        "", description="a host to ask instead of the URL's own; for trying things out"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         try:

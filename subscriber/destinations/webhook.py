@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.errors import Mistake, PermanentFailure
 from shared.settings import check_url
@@ -49,12 +49,18 @@ class Webhook(Destination):
     # asked less, not at once again.
     repeatable: ClassVar[bool] = False
 
-    url: str
-    secret: SecretStr
-    former_secret: SecretStr | None = None
-    format: Literal["standard", "cloudevents"] = "standard"
-    allow_private: bool = False
-    base_url: str = ""
+    url: str = Field(description="where to post; no secret in it")
+    secret: SecretStr = Field(description="where the signing secret (whsec_...) is kept")
+    former_secret: SecretStr | None = Field(
+        None, description="where the one before it is kept, while it is being replaced"
+    )
+    format: Literal["standard", "cloudevents"] = Field(
+        "standard", description="what is posted: the standard's events, or CloudEvents"
+    )
+    allow_private: bool = Field(default=False, description="for a receiver in a private network")
+    base_url: str = Field(
+        "", description="a host to post to instead of the url's own; for trying things out"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         body, key = encode(self.told(action)), message_id(action.key)
