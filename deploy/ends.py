@@ -2,6 +2,8 @@
 
 import re
 
+from subscriber.diagnosis import clean
+
 _NOT_THERE = re.compile(r"NOT_FOUND|not found|cannot find|does not exist|\b404\b", re.I)
 _REFUSED = re.compile(r"PERMISSION_DENIED|forbidden|billing|\b403\b", re.I)
 _NOT_YET = re.compile(
@@ -71,6 +73,6 @@ def mend(said: str) -> str:
 
 
 def gist(said: str, lines: int = 12) -> str:
-    """The last lines of what a command said that hold anything."""
-    kept = [line.rstrip() for line in said.splitlines() if line.strip()]
+    """The last lines of what a command said that hold anything, fit to be shown."""
+    kept = [line.rstrip() for line in clean(said).splitlines() if line.strip()]
     return "\n".join(f"  {line}" for line in kept[-lines:])

@@ -138,7 +138,7 @@ def undo(runner: Runner, found: Sequence[Step], *, with_data: bool) -> None:
         _line(outcome, step)
 
 
-def _shown(text: str, step: Step) -> AbstractContextManager[None]:
+def _shown(text: str, step: Step) -> AbstractContextManager[object]:
     """That it goes on; where something is asked nothing moves."""
     return nullcontext() if step.asks or step.offer else output.progress(text)
 
