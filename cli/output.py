@@ -6,7 +6,7 @@ could otherwise move the cursor, or show a secret that a vendor repeated.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -88,14 +88,17 @@ def failed(text: object) -> None:
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show that something goes on, for as long as the block lasts; on a terminal only."""
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on, for as long as the block lasts; on a terminal only.
+
+    The value replaces what is shown by another text.
+    """
     err = beside()
     if not err.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with err.status(Text(text, style="dim")):
-        yield
+    with err.status(Text(text, style="dim")) as status:
+        yield lambda other: status.update(Text(shown(other), style="dim"))
 
 
 def table(

@@ -88,8 +88,7 @@ class DbtJob(Destination):
     def examine(self, outbound: Outbound) -> Examined:
         """Whether the token sees the job; whether it may run that, only a run shows."""
         accounts = [self.account] if self.account else self._accounts(outbound)
-        verb = "retry its runs" if self.action == "retry" else "run it"
-        only = f"whether it may {verb} (Job Runner), only a run shows"
+        only = f"untried: to {'retry runs' if self.action == 'retry' else 'run it'}"
         if self.job is None:
             return Examined(f"the token sees {_listed(accounts)}; {only}")
         missing: Refused | None = None

@@ -117,10 +117,7 @@ class Looker(Destination):
             self._id(outbound, headers)
         else:
             outbound.get_json(self._url(self.datagroup), headers=headers)
-        return Examined(
-            f"the API key logs in and sees the datagroup {self.datagroup}; whether it may update "
-            "that, only a refresh shows"
-        )
+        return Examined(f"the API key sees the datagroup {self.datagroup}; untried: to update it")
 
     def _url(self, datagroup_id: str) -> str:
         return f"{self.base_url}{API}/datagroups/{quote(datagroup_id, safe='')}"

@@ -90,7 +90,7 @@ class Mode(Destination):
             raise UnknownOutcome(str(unknown), retry_after_s=wait_s) from None
 
     def examine(self, outbound: Outbound) -> Examined:
-        """Whether the token sees what it is to run; whether it may run that, only a run shows."""
+        """Whether the token sees what it is to run: whether it may run that, only a run shows."""
         for dataset in self.datasets:
             with self._fixes(self._what(dataset), begins=False):
                 self._asked(self._runs(dataset), outbound)
@@ -102,7 +102,7 @@ class Mode(Destination):
         name = fixes.quoted(told.text("name"), *self._basic) or self.report
         is_archived = isinstance(told.content, dict) and told.content.get("archived") is True
         return Examined(
-            f"Mode shows the report {name}; whether it may be run, only a run shows",
+            f"the token sees the report {name}; untried: to run it",
             doubts=("the report is archived in Mode: nobody looks at it",) if is_archived else (),
         )
 

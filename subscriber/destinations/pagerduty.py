@@ -57,7 +57,7 @@ class PagerDuty(Destination):
     def examine(self, outbound: Outbound) -> Examined:
         host = reached(outbound, self.base_url)
         return Examined(
-            f"{host} answers; whether it knows the key, only an alert shows", is_tried=False
+            f"{host} answers; untried: the key, which only an alert tries", is_tried=False
         )
 
     def misfit(self, name: str) -> str:

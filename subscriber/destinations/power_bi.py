@@ -104,10 +104,7 @@ class PowerBi(Destination):
     def examine(self, outbound: Outbound) -> Examined:
         """Whether the app sees the dataset; whether it may refresh that, only a refresh shows."""
         self._history(outbound, self._refreshes(self.workspace, self.dataset), 1)
-        return Examined(
-            f"the app is let in and sees the dataset {self.dataset}; whether it may refresh that, "
-            "only a refresh shows"
-        )
+        return Examined(f"the app sees the dataset {self.dataset}; untried: to refresh it")
 
     def shown(self, action: Action) -> str:
         return as_text(self.body())

@@ -63,12 +63,12 @@ class Slack(Destination):
     def examine(self, outbound: Outbound) -> Examined:
         if self.webhook_url is not None:
             host = reached(outbound, self._address(self.webhook_url))
-            said = f"{host} answers; whether it knows the webhook, only a message shows"
+            said = f"{host} answers; untried: the webhook, which only a message tries"
             return Examined(said, is_tried=False)
         asking, channel = _Asking(self, outbound), (self.channel or "").removeprefix("#")
         bot = looks.bot(asking.ask("auth.test"))
         if not looks.is_id(channel):
-            return looks.by_name(bot, channel)
+            return looks.unseen(bot, f"#{channel}")
         try:
             return looks.in_channel(bot, asking.ask("conversations.info", channel=channel))
         except Refused as refused:

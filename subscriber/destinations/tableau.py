@@ -84,8 +84,7 @@ class Tableau(Destination):
                 self._found(session)
             verb = VERBS[noun]
             return Examined(
-                f"the token {self.token_name} signs in and sees the {noun} {wanted}; whether it "
-                f"may {verb} it, only a {verb} shows"
+                f"the token {self.token_name} sees the {noun} {wanted}; untried: to {verb} it"
             )
 
         return self._signed_in(outbound, f"the {noun} {wanted}", look)

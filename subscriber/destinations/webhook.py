@@ -78,7 +78,7 @@ class Webhook(Destination):
     def examine(self, outbound: Outbound) -> Examined:
         to_it = outbound.to_public_hosts(allow_private=self.allow_private)
         host = reached(to_it, self.address())
-        return Examined(f"{host} answers; whether it takes events, only one shows", is_tried=False)
+        return Examined(f"{host} answers; untried: an event", is_tried=False)
 
     def misfit(self, name: str) -> str:
         kept = self.secret if name == "secret" else self.former_secret

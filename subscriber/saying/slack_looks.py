@@ -65,7 +65,7 @@ def bot(reply: Reply) -> Bot:
         lacking = Reply(200, {"error": "missing_scope", "needed": POST})
         raise refusals.refusal(lacking)
     name, team = (_line(reply.text(key)) for key in ("user", "team"))
-    return Bot(f"the bot {name} of the workspace {team}", scopes)
+    return Bot(f"the bot {name} in {team}", scopes)
 
 
 def in_channel(bot: Bot, reply: Reply) -> Examined:
@@ -83,15 +83,8 @@ def in_channel(bot: Bot, reply: Reply) -> Examined:
 
 
 def unseen(bot: Bot, channel: str) -> Examined:
-    return _unknown(bot, channel, "shows with the scope channels:read (private: groups:read)")
-
-
-def by_name(bot: Bot, channel: str) -> Examined:
-    return _unknown(bot, channel, "shows with the channel's id in place of its name")
-
-
-def _unknown(bot: Bot, channel: str, how: str) -> Examined:
-    return Examined(f"the token is of {bot.name}; whether it is in {channel} only {how}")
+    """Where Slack does not tell of the channel: by a name, or without the scope channels:read."""
+    return Examined(f"the token is of {bot.name}; unseen: whether it is in {channel}")
 
 
 def _line(text: str) -> str:
