@@ -11,7 +11,7 @@ from cli.doctor.finding import About, Finding
 from subscriber.dbt_cloud.webhooks import Subscription
 
 COMPLETED, ERRORED = "job.run.completed", "job.run.errored"
-ALL_EVENTS = f"--event {COMPLETED} --event {ERRORED}"
+BOTH = "--events completed,errored"
 
 
 def judged(
@@ -25,6 +25,10 @@ def judged(
     if ours:
         for each in ours:
             yield from _one(about, each, now)
+        active = [each.id for each in ours if each.active]
+        if len(active) > 1:
+            said = f"{len(active)} active ones lead here: each event comes {len(active)} times"
+            yield about.warns(said, f"afterrun webhooks delete {quote(active[-1])}")
     elif receiver:
         said = f"none of {len(found)} leads to {urlsplit(receiver).hostname}"
         yield about.fails(said, f"afterrun webhooks create --url {receiver}")
@@ -51,10 +55,10 @@ def _one(about: About, it: Subscription, now: datetime) -> Iterator[Finding]:
         return
     if COMPLETED not in it.event_types:
         said = f"{name} does not tell of runs that completed: recoveries and refreshes need it"
-        yield about.fails(said, f"{update} {ALL_EVENTS}")
+        yield about.fails(said, f"{update} {BOTH}")
     elif ERRORED not in it.event_types:
         said = f"{name} tells of no errored runs: of some that fail early nothing else is told"
-        yield about.warns(said, f"{update} {ALL_EVENTS}")
+        yield about.warns(said, f"{update} {BOTH}")
     if it.job_ids:
         said = f"{name} is about {len(it.job_ids)} jobs only: a new job does not join it"
         yield about.warns(said, f"{update} --all-jobs")

@@ -9,18 +9,15 @@ from typing import Any
 
 from cli.doctor.finding import About, Finding, Group
 from cli.doctor.google import Google, MayNot, NotFound
-from cli.doctor.patient import Patient
+from subscriber.settings import Places
 
 APPLY = "python3 -m deploy.firestore_indexes"
 
 _INDEXES, _DATABASE = About(Group.LEDGER, "indexes"), About(Group.LEDGER, "database")
 
 
-def checked(patient: Patient) -> Iterator[Finding]:
+def checked(google: Google, places: Places) -> Iterator[Finding]:
     """The database, its indexes and its TTL policies. Raises what Google does."""
-    google, places = patient.google, patient.places
-    if google is None or places is None:
-        return
     project, _, database = places.ledger.where.partition("/")
     at = f"projects/{project}/databases/{database}"
     where = f"--database={database} --project={project}"

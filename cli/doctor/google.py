@@ -38,6 +38,7 @@ class Google:
     outbound: Outbound
     headers: Callable[[], Mapping[str, str]] = field(repr=False)
     place: Callable[[str], str] = "https://{}.googleapis.com".format
+    is_stand_in: bool = False
 
     def get(self, service: str, path: str) -> dict[str, Any]:
         return self._asked(service, path, None)
@@ -125,6 +126,7 @@ def of_stand_in(url: str, project: str, outbound: Outbound) -> Google:
         outbound=outbound,
         headers=lambda: {"Authorization": "Bearer stand-in"},
         place=lambda service: f"{url}/{service}",
+        is_stand_in=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cli import output
@@ -35,8 +36,10 @@ def checks(patient: Patient) -> list[Check]:
     if is_out_of_reach(patient, places):
         return []
     found = [_check(kept, lambda: _of_firestore(patient, kept))]
-    if patient.google is not None and places.firestore_host is None:
-        found.append(Check(Group.LEDGER, "indexes", lambda: firestore.checked(patient)))
+    google = patient.google_beside(places.firestore_host)
+    if google is not None:
+        act = partial(firestore.checked, google, places)
+        found.append(Check(Group.LEDGER, "database", act))
     return found
 
 

@@ -45,6 +45,13 @@ class Patient:
             return False
         return self.places is None or self.places.secret_manager_host is None
 
+    def google_beside(self, stand_in: object) -> Google | None:
+        """Google, to ask about what is looked at: not where `stand_in` has a part in place of it,
+        unless Google itself is one here.
+        """
+        is_apart = bool(stand_in) and self.google is not None and not self.google.is_stand_in
+        return None if is_apart else self.google
+
     @property
     def project(self) -> str:
         """The Google Cloud project; a word in its place where none is known."""

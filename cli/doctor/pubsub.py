@@ -130,8 +130,8 @@ class Looking:
         if found is None:
             return
         yield from judging.of_dead_letters(about, found, self.names.dead_letters)
-        google = self.patient.google
-        if google is not None and not self.places.is_emulated:
+        google = self.patient.google_beside(self.places.is_emulated)
+        if google is not None:
             needed = "pubsub.subscriptions.consume"
             if needed not in google.may("pubsub", f"v1/{name}", needed):
                 grant = f"gcloud pubsub subscriptions add-iam-policy-binding {name}"
@@ -176,13 +176,13 @@ class Looking:
         self, about: About, name: str, what: str, role: str, accounts: list[str]
     ) -> Iterator[Finding]:
         """Whether `accounts` have `role` on it; an emulator knows of no roles."""
-        google = self.patient.google
-        if google is None or self.places.is_emulated or not accounts:
+        google = self.patient.google_beside(self.places.is_emulated)
+        if google is None or not accounts:
             return
         try:
             having = google.policy("pubsub", f"v1/{name}").get(role, frozenset())
-        except (MayNot, NotFound):
-            yield about.skipped("who may use it is not shown to you")
+        except (MayNot, NotFound) as refused:
+            yield about.skipped(f"who may use it is not shown: {refused}")
             return
         for account in accounts:
             if not has(having, account):

@@ -119,7 +119,8 @@ class Reading:
         return about.fails(said, self._anew() if self.ref.scheme != "secret" else LOG_IN)
 
     def _read(self, about: About, what: str) -> Iterator[Finding]:
-        google = self.patient.google
+        places = self.patient.places
+        google = self.patient.google_beside(places.secret_manager_host if places else None)
         if google is None or self.ref.scheme != "secret" or not self.patient.has_subscriber():
             yield about.ok(what)
             return
@@ -134,8 +135,7 @@ class Reading:
             if member(account) in policy.get(READER, ()):
                 yield about.ok(f"{what}; {short} may read it too")
             else:
-                said = f"you may read it ({what}), but {short}, who needs it, is not named in it"
-                yield about.warns(said, grant)
+                yield about.warns(f"{what}; its policy does not name {short}", grant)
 
     @property
     def _runs_here(self) -> bool:

@@ -56,9 +56,7 @@ class PagerDuty(Destination):
 
     def examine(self, outbound: Outbound) -> Examined:
         host = reached(outbound, self.base_url)
-        return Examined(
-            f"{host} answers; untried: the key, which only an alert tries", is_tried=False
-        )
+        return Examined(f"{host} answers; untried: the key", is_tried=False)
 
     def misfit(self, name: str) -> str:
         has = len(self.routing_key.get_secret_value())

@@ -63,7 +63,7 @@ class Slack(Destination):
     def examine(self, outbound: Outbound) -> Examined:
         if self.webhook_url is not None:
             host = reached(outbound, self._address(self.webhook_url))
-            said = f"{host} answers; untried: the webhook, which only a message tries"
+            said = f"{host} answers; untried: the webhook"
             return Examined(said, is_tried=False)
         asking, channel = _Asking(self, outbound), (self.channel or "").removeprefix("#")
         bot = looks.bot(asking.ask("auth.test"))

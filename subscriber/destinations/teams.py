@@ -94,9 +94,7 @@ class Teams(Destination):
 
     def examine(self, outbound: Outbound) -> Examined:
         host = reached(outbound, self.address())
-        return Examined(
-            f"{host} answers; untried: the flow, which only a card tries", is_tried=False
-        )
+        return Examined(f"{host} answers; untried: the flow", is_tried=False)
 
     def misfit(self, name: str) -> str:
         try:
