@@ -9,6 +9,7 @@ from subscriber.configuration import Configuration
 from subscriber.settings import Places
 
 CHECK = "afterrun check"
+LEDGER = "LEDGER"
 
 
 def configured(environ: Mapping[str, str]) -> tuple[Configuration | None, list[Finding]]:
@@ -22,13 +23,19 @@ def configured(environ: Mapping[str, str]) -> tuple[Configuration | None, list[F
 
 
 def placed(environ: Mapping[str, str]) -> tuple[Places | None, list[Finding]]:
-    """Where a subscriber's things are, None if that cannot be read; and what there is to say."""
+    """Where a subscriber's things are, None if that cannot be read; and what there is to say.
+
+    Where the ledger alone cannot be read, there is none, and the rest is as it is.
+    """
     try:
         return settings.places(environ), []
     except Mistake as mistake:
         name, _, said = str(mistake).partition(": ")
-        about = About(Group.CONFIGURATION, name)
-        return None, [about.fails(said, f"set {name} right, or leave it out")]
+    wrong = About(Group.CONFIGURATION, name).fails(said, f"set {name} right, or leave it out")
+    if name != LEDGER:
+        return None, [wrong]
+    others, more = placed({**environ, LEDGER: "memory:"})
+    return others, [wrong, *(each for each in more if each.name != LEDGER)]
 
 
 def _said(found: Configuration, about: About) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from cli.doctor.running import Check
 from shared import secret_refs
 from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
 from shared.secret_refs import SecretReader, SecretRef
-from shared.settings import GoogleProject, emulator_host, is_loopback
+from shared.settings import GoogleProject, emulator_host, is_loopback, text
 from subscriber import wiring
 from subscriber.ledger.contract import Ledger
 from subscriber.settings import Places
@@ -69,14 +69,17 @@ def findings(
     )
     found = _wanted(of_configuration, groups, _NEED_CONFIGURATION)
     found += _wanted(of_places, groups, _NEED_PLACES)
-    found += _not_looked_at(patient, groups)
+    stopped = _stopped(patient, of_places)
+    found += _not_looked_at(stopped, groups)
+    groups -= stopped.keys()
     missed = out_of_reach(patient, groups)
-    if missed:
+    if missed or text(environ, STAND_IN):
         with output.progress("Looking for Google credentials ..."):
             seen = _google(environ, patient)
-        found.append(of_google(seen, missed))
         if isinstance(seen, Google):
             patient = replace(patient, google=seen)
+        if Group.CONFIGURATION in groups or not isinstance(seen, Google):
+            found.append(of_google(seen, missed))
     checks = [
         check for group, made in _CHECKS.items() if group in groups for check in made(patient)
     ]
@@ -128,18 +131,24 @@ def _out_of_reach(patient: Patient, groups: frozenset[Group]) -> Iterator[str]:
         yield "what runs in the cloud"
 
 
-def _not_looked_at(patient: Patient, groups: frozenset[Group]) -> list[Finding]:
-    """One line for all that depends on what cannot be read."""
-    found = []
-    for is_read, needing, what in (
-        (patient.configuration is not None, _NEED_CONFIGURATION, "the configuration"),
-        (patient.places is not None, _NEED_PLACES, "that setting"),
-    ):
-        missed = [group for group in needing if group in groups]
-        if missed and not is_read:
+def _stopped(patient: Patient, of_places: Sequence[Finding]) -> dict[Group, str]:
+    """The groups that cannot be looked at, each with what keeps it from that."""
+    stopped: dict[Group, str] = {}
+    if patient.configuration is None:
+        stopped |= dict.fromkeys(_NEED_CONFIGURATION, "the configuration")
+    if of_places:
+        needing = _NEED_PLACES if patient.places is None else (Group.LEDGER,)
+        stopped |= dict.fromkeys(needing, of_places[0].name)
+    return stopped
+
+
+def _not_looked_at(stopped: Mapping[Group, str], groups: frozenset[Group]) -> Iterator[Finding]:
+    """One line for all that the same thing stops."""
+    for what in dict.fromkeys(stopped.values()):
+        missed = [group for group, why in stopped.items() if why == what and group in groups]
+        if missed:
             about = About(Group.CONFIGURATION, ", ".join(missed))
-            found.append(about.skipped(f"not looked at before {what} can be read"))
-    return found
+            yield about.skipped(f"not looked at before {what} can be read")
 
 
 def _wanted(

@@ -3,6 +3,7 @@
 Source: https://cloud.google.com/apis/docs/overview
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,6 +103,8 @@ def found(project: str | None, outbound: Outbound) -> Google:
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 
+    # it warns of each server that it looks for and that is not there
+    logging.getLogger("google.auth").setLevel(logging.ERROR)
     try:
         credentials, named = google.auth.default(scopes=[SCOPE])
     except DefaultCredentialsError:

@@ -27,9 +27,9 @@ def show(found: Sequence[Finding]) -> None:
         out.print(Text(group, style="bold"))
         for each in within:
             for line in _lines(out, each, width):
-                out.print(line)
+                out.print(line, soft_wrap=True)
             if each.mend:
-                # never broken by us: it is to be copied
+                # never broken: it is to be copied
                 out.print(Text(f"{_indent(out)}{_mend(each)}"), soft_wrap=True)
         out.print()
     output.say(summary(found), "bad" if _fails(found) else "good")

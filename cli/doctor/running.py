@@ -67,9 +67,9 @@ def run(
             break
         found[index] = answer
         finished(answer, [check for i, check in enumerate(checks) if i not in found])
+    late = f"no answer in {within_s:g} s"
     return [
         finding
         for index, check in enumerate(checks)
-        for finding in found.get(index)
-        or [check.about.fails(f"no answer in {within_s:g} s", _AGAIN)]
+        for finding in found.get(index, [check.about.fails(late, _AGAIN)])
     ]

@@ -130,7 +130,7 @@ class Reading:
             try:
                 policy = google.policy("secretmanager", f"v1/{self._resource}")
             except (MayNot, NotFound):
-                yield about.ok(f"{what}; whether {short} may read it too is not shown to you")
+                yield about.ok(f"{what}; not shown: whether {short} may read it")
                 return
             if member(account) in policy.get(READER, ()):
                 yield about.ok(f"{what}; {short} may read it too")

@@ -47,9 +47,8 @@ def health(about: About, url: str, reply: Reply) -> Finding:
             f"--member={ANYBODY} --role={INVOKER}"
         )
         return about.fails(f"{host} answers 403: dbt Cloud may not call it", mend)
-    return about.fails(
-        f"what answers {reply.status} at {host}/health is no receiver", "check --receiver"
-    )
+    said = f"what answers {reply.status} at {host}/health is no receiver of Afterrun"
+    return about.fails(said, "afterrun doctor --receiver URL, with the receiver's URL")
 
 
 def receiver(
