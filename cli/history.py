@@ -49,7 +49,7 @@ def read(path: Path) -> Iterator[Entry]:
         with path.open(encoding="utf-8") as file:
             for number, text in enumerate(file, 1):
                 if text.strip():
-                    yield _entry(text, f"{path}:{number}")
+                    yield parsed(text, f"{path}:{number}")
     except OSError as error:
         raise Mistake(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -69,7 +69,11 @@ def write(path: Path, entries: Iterable[Entry]) -> int:
     return count
 
 
-def _entry(text: str, place: str) -> Entry:
+def parsed(text: str, place: str) -> Entry:
+    """The entry that `text`, a line of a history, keeps; `place` is where it stands, for people.
+
+    Raises Mistake.
+    """
     try:
         kept = json.loads(text)
         if kept["version"] != VERSION:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from subscriber.diagnosis import clean
+from subscriber.diagnosis import clean, visible
 
 NARROW = 60  # columns; below it a table is shown as one block a row
 
@@ -53,14 +53,42 @@ def beside() -> Console:
     return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
+class Own(str):
+    """Words of our own: what looks like a secret in them is a reference, `secret:NAME`."""
+
+    __slots__ = ()
+
+
 def shown(text: object) -> str:
     """`text` fit for a terminal, whoever wrote it."""
-    return clean(str(text))
+    return visible(text) if isinstance(text, Own) else clean(str(text))
 
 
 def say(text: object = "", style: Style = "") -> None:
     """Lines of a result; wrapped at words to the width of the terminal."""
     console().print(Text(shown(text), style=_STYLES[style]))
+
+
+def spans(*parts: str | Cell, indent: int = 0) -> None:
+    """One paragraph of a result, of parts in styles of their own; each of its lines is indented."""
+    out = console()
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    text = Text.assemble(*((_spaced(each.text), _STYLES[each.style]) for each in cells))
+    for line in text.wrap(out, max(out.width - indent, NARROW // 3)):
+        line.rstrip()
+        out.print(Text(" " * indent) + line)
+
+
+def _spaced(text: str) -> str:
+    """`text` fit for a terminal, with the spaces around it."""
+    bare = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return " " * before + shown(bare) + " " * (len(text) - before - len(bare)) if bare else text
+
+
+def whole(text: object, style: Style = "", indent: int = 0) -> None:
+    """A line that is never broken, as people copy it: an address, a key."""
+    console().print(Text(" " * indent + shown(text), style=_STYLES[style]), soft_wrap=True)
 
 
 def raw(text: str) -> None:
@@ -78,13 +106,19 @@ def hint(text: object) -> None:
     beside().print(Text(shown(text), style="dim"))
 
 
+def command(text: str) -> None:
+    """A command that helps: on a line of its own and never broken, as people copy it."""
+    beside().print(Text(f"  {shown(Own(text))}", style="dim"), soft_wrap=True)
+
+
 def warn(text: object) -> None:
     beside().print(Text(f"warning: {shown(text)}", style="yellow"))
 
 
 def failed(text: object) -> None:
-    """Why it ends here, and what to do; a line or several."""
-    beside().print(Text("error: ", style="red bold") + Text(shown(text)), soft_wrap=True)
+    """Why it ends here, and what to do; a line or several. It is ours: failures quote no secret."""
+    said = Text(shown(Own(text)))
+    beside().print(Text("error: ", style="red bold") + said, soft_wrap=True)
 
 
 @contextmanager
@@ -117,6 +151,26 @@ def table(
             out.print()
     else:
         out.print(_table(columns, cells))
+
+
+def facts(rows: Iterable[tuple[str, str | Cell]]) -> None:
+    """What is known of one thing: a label and a value each, the empty ones left out.
+
+    A value without spaces, such as a URL, is never broken.
+    """
+    out = console()
+    cells = [(label, v if isinstance(v, Cell) else Cell(v)) for label, v in rows]
+    kept = [(label, cell) for label, cell in cells if cell.text]
+    indent = max((len(label) for label, _ in kept), default=0) + 2
+    for label, cell in kept:
+        text = _text(cell, Column(""))
+        is_whole = not any(each.isspace() for each in text.plain)
+        lines = [text] if is_whole else text.wrap(out, max(out.width - indent, NARROW // 3))
+        for number, line in enumerate(lines):
+            line.rstrip()
+            before = Text("" if number else label, style="dim")
+            before.pad_right(indent - len(before))
+            out.print(before + line, soft_wrap=True)
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Table:

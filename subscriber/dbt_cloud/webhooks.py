@@ -19,6 +19,7 @@ from shared.errors import Mistake, TemporaryFailure
 from subscriber.dbt_cloud import lenient, webhook_log
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.webhook_log import Receipt, SentEvent, Tested
+from subscriber.diagnosis import clean
 from subscriber.outbound import Outbound, Refused, Reply
 
 EVENT_TYPES = ("job.run.started", "job.run.completed", "job.run.errored")
@@ -83,7 +84,7 @@ class Webhooks:
 
         Raises UnknownOutcome where it may have been made unanswered: its secret is lost then.
         """
-        with self._in_words():
+        with in_words(self.admin.base_url):
             reply = self._outbound.post_json(
                 self._url("subscriptions"),
                 _written(wanted),
@@ -98,14 +99,14 @@ class Webhooks:
     ) -> Subscription:
         """Read a webhook, change it and write it back whole, as dbt Cloud wants it."""
         wanted = change(self.get(subscription_id))
-        with self._in_words():
+        with in_words(self.admin.base_url):
             reply = self._outbound.put_json(
                 self._url(_path(subscription_id)), _written(wanted), headers=self.admin.headers()
             )
         return _subscription(self._data(reply))
 
     def delete(self, subscription_id: str) -> None:
-        with self._in_words():
+        with in_words(self.admin.base_url):
             self._outbound.delete(self._url(_path(subscription_id)), headers=self.admin.headers())
 
     def test(self, subscription_id: str) -> Tested:
@@ -153,7 +154,7 @@ class Webhooks:
         outbound: Outbound | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Reply:
-        with self._in_words():
+        with in_words(self.admin.base_url):
             return (outbound or self._outbound).get_json(
                 self._url(path),
                 headers=self.admin.headers(),
@@ -171,19 +172,19 @@ class Webhooks:
         account = _checked(self.account_id)
         return f"{self.admin.base_url}/api/v3/accounts/{account}/webhooks/{path}"
 
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        host = urlsplit(self.admin.base_url).hostname or "?"
-        try:
-            yield
-        except Refused as refused:
-            said = _REFUSALS.get(refused.status)
-            if said is None:
-                why = refused.reply.text("status", "user_message")[:300]
-                raise Refused(
-                    f"{refused}{f': {why}' if why else ''}", refused.status, refused.reply
-                ) from None
-            raise Refused(f"{host} {said}", refused.status, refused.reply) from None
+
+@contextmanager
+def in_words(base_url: str) -> Iterator[None]:
+    """What dbt Cloud refuses within says what it may mean, and what to do."""
+    host = urlsplit(base_url).hostname or "?"
+    try:
+        yield
+    except Refused as refused:
+        said = _REFUSALS.get(refused.status)
+        if said is None:
+            why = clean(refused.reply.text("status", "user_message"))[:300]
+            said = f"answered {refused.status}" + (f": {why}" if why else "")
+        raise Refused(f"{host} {said}", refused.status, refused.reply) from None
 
 
 _NOT_THE_API = "what answered is not dbt Cloud's webhooks API: is its URL right?"
