@@ -135,9 +135,8 @@ class AdminApi:
         job = self._account.jobs.get(request.path_params["job_id"])
         if job is None:
             raise HTTPException(404)
-        return JSONResponse(
-            admin_answers.envelope(admin_answers.job(job, self._account.account_id))
-        )
+        told = admin_answers.listed_job(job, self._account.account_id)
+        return JSONResponse(admin_answers.envelope(told))
 
     async def _run_job(self, request: Request) -> Response:
         job = self._job(request)

@@ -283,6 +283,26 @@ def test_dbt_cloud_that_refuses_the_token_is_one_line(world: World) -> None:
     )
 
 
+def test_a_webhook_that_was_deactivated_fails(world: World) -> None:
+    (webhook,) = world.stands.cloud.subscriptions.all
+    webhook.active = False
+
+    found = world.found("--only", "dbt-cloud")
+    webhook.active = True
+
+    assert found["webhooks"] == (
+        "fails",
+        f"afterrun ({webhook.id}) is deactivated: nothing comes of it",
+        f"afterrun webhooks update {webhook.id} --active",
+    )
+
+
+def test_a_webhook_to_another_receiver_is_none_of_ours(world: World) -> None:
+    found = world.found("--only", "dbt-cloud", "--receiver", "https://receiver.example")
+
+    assert found["webhooks"][:2] == ("fails", "none of 1 leads to receiver.example")
+
+
 def test_what_is_not_dbt_cloud_is_said_to_be_something_else(world: World) -> None:
     world.stands.cloud.admin_faults.always(Fault("answer", status=404))
 

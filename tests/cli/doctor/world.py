@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import google_apis, queue, stand_ins
+from lab.dbt_cloud.subscription_request import Wanted
 from lab.google_apis import GoogleApis
 from lab.pubsub.server import PubSub
 from lab.queue import Queue
@@ -16,6 +17,13 @@ from subscriber.ledger.sqlite import SqliteLedger
 from tests.cli.running import Ran, afterrun
 
 REGION = "europe-west1"
+WEBHOOK = Wanted(
+    name="afterrun",
+    client_url=f"https://afterrun-receiver-123456789.{REGION}.run.app/",
+    active=True,
+    event_types=("job.run.completed", "job.run.errored"),
+    job_ids=(),
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ def a_world(folder: Path) -> Iterator[World]:
     ):
         made.create_topics()
         made.push_to("http://127.0.0.1:9/")
+        stands.cloud.subscriptions.create(WEBHOOK)
         google_apis.deployed(google, stands.project, REGION, queue.AUDIENCE)
         ledger = SqliteLedger(folder / "afterrun.db")
         ledger.check()
