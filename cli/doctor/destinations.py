@@ -49,7 +49,7 @@ def looked_at(patient: Patient, name: str, written: Destination) -> Iterator[Fin
     ready = written.with_secrets(patient.secret)
     for field, value in ready:
         if isinstance(value, SecretStr) and (why := ready.misfit(field)):
-            yield about.fails(f"{field}: {why}", "")
+            yield about.fails(f"its {field} is not right: {why}", "")
             return
     try:
         found = examined(ready, patient.outbound.until(WITHIN_S))

@@ -90,8 +90,8 @@ def findings(
 
 def awaited(count: int, waiting: Sequence[Check]) -> str:
     """How far it is, for people. Pure."""
-    names = ", ".join(f"{check.group}: {check.name}" for check in waiting[:2])
-    more = " ..." if len(waiting) > 2 else ""
+    names = ", ".join(check.name for check in waiting[:3])
+    more = " ..." if len(waiting) > 3 else ""
     return f"{count - len(waiting)} of {count} checks; waiting for {names}{more}"
 
 

@@ -13,6 +13,7 @@ NAME_WIDTH = 22  # columns; what is longer has a line of its own
 _STYLES = {State.OK: "green", State.FAILS: "bold red", State.WARN: "yellow", State.SKIPPED: "dim"}
 _MARK = max(len(state) for state in State)
 _NARROW_INDENT = 4
+_COMMANDS = ("afterrun ", "chmod ", "gcloud ", "mkdir ", "python3 ")
 
 
 def show(found: Sequence[Finding]) -> None:
@@ -28,9 +29,8 @@ def show(found: Sequence[Finding]) -> None:
         for each in within:
             for line in _lines(out, each, width):
                 out.print(line, soft_wrap=True)
-            if each.mend:
-                # never broken: it is to be copied
-                out.print(Text(f"{_indent(out)}{_mend(each)}"), soft_wrap=True)
+            for line in _mend(out, each):
+                out.print(line, soft_wrap=True)
         out.print()
     output.say(summary(found), "bad" if _fails(found) else "good")
 
@@ -92,12 +92,19 @@ def _lines(out: Console, finding: Finding, width: int) -> Iterator[Text]:
             rest = None
 
 
-def _mend(finding: Finding) -> str:
-    return f"{'do' if finding.state is State.SKIPPED else 'fix'}: {_plain(finding.mend)}"
-
-
-def _indent(out: Console) -> str:
-    return " " * (_NARROW_INDENT if out.width < output.NARROW else _MARK + 3)
+def _mend(out: Console, finding: Finding) -> Iterator[Text]:
+    """A command is never broken: it is to be copied."""
+    if not finding.mend:
+        return
+    label = "do: " if finding.state is State.SKIPPED else "fix: "
+    indent = " " * (_NARROW_INDENT if out.width < output.NARROW else _MARK + 3)
+    mend, before = Text(_plain(finding.mend)), indent + label
+    is_command = mend.plain.startswith(_COMMANDS)
+    room = max(10, out.width - len(before))
+    for line in [mend] if is_command else mend.wrap(out, room):
+        line.rstrip()
+        yield Text(before) + line
+        before = " " * len(before)
 
 
 def _plain(text: str) -> str:

@@ -99,7 +99,11 @@ class Looking:
 
     def events_delivered(self) -> Iterator[Finding]:
         about, name = _about("events, delivered"), self.names.pushing_events
-        create = f"--topic={self.names.events}, as in README.md"
+        create = (
+            f"--topic={self.names.events} {self._pushed} --message-retention-duration=7d "
+            "--min-retry-delay=10s --max-retry-delay=600s "
+            f"--dead-letter-topic={self.names.dead_letters} --max-delivery-attempts=100"
+        )
         found = yield from self._subscription(about, name, create)
         if found is not None:
             dead_letters = self.names.dead_letters
@@ -115,7 +119,7 @@ class Looking:
 
     def ticks_delivered(self) -> Iterator[Finding]:
         about = _about("ticks, delivered")
-        create = f"--topic={self.names.ticks}, as in README.md"
+        create = f"--topic={self.names.ticks} {self._pushed} --message-retention-duration=10m"
         found = yield from self._subscription(about, self.names.pushing_ticks, create)
         if found is not None:
             yield from judging.of_ticks(about, found, self.names.ticks)
@@ -140,19 +144,27 @@ class Looking:
                     f"{grant} --member=user:YOUR-ADDRESS --role={SUBSCRIBER}",
                 )
 
+    @property
+    def _pushed(self) -> str:
+        """What a subscription is made with to be pushed; URL is the subscriber's."""
+        return (
+            "--push-endpoint=URL/ --push-auth-token-audience=URL --ack-deadline=300 "
+            f"--push-auth-service-account={self.patient.accounts.push} --expiration-period=never"
+        )
+
     def _topic(self, what: str, name: str, publishers: list[str]) -> Iterator[Finding]:
         about = _about(what)
         try:
             with _answering(f"the topic {name}"):
                 _publisher().get_topic(topic=name, retry=None, timeout=CALL_S)
         except NotFound:
-            yield about.fails(f"there is no {name}", f"gcloud pubsub topics create {name}")
+            yield about.fails(f"there is no {short(name)}", f"gcloud pubsub topics create {name}")
             return
         except MayNot:
             mend = _VIEWER.format(self.patient.project)
-            yield about.skipped(f"you may not look at {name}", mend)
+            yield about.skipped(f"you may not look at {short(name)}", mend)
             return
-        yield about.ok(name.rpartition("/")[2])
+        yield about.ok(short(name))
         yield from self._granted(about, name, "topics", PUBLISHER, publishers)
 
     def _subscription(
@@ -163,12 +175,12 @@ class Looking:
                 told = _subscriber().get_subscription(subscription=name, retry=None, timeout=CALL_S)
         except NotFound:
             yield about.fails(
-                f"there is no {name}", f"gcloud pubsub subscriptions create {name} {create}"
+                f"there is no {short(name)}", f"gcloud pubsub subscriptions create {name} {create}"
             )
             return None
         except MayNot:
             mend = _VIEWER.format(self.patient.project)
-            yield about.skipped(f"you may not look at {name}", mend)
+            yield about.skipped(f"you may not look at {short(name)}", mend)
             return None
         return read(told)
 
@@ -186,13 +198,18 @@ class Looking:
             return
         for account in accounts:
             if not has(having, account):
-                short = "Pub/Sub's own account" if "$(" in account else account.partition("@")[0]
+                who = "Pub/Sub's own account" if "$(" in account else account.partition("@")[0]
                 verb = "publish to" if role == PUBLISHER else "acknowledge for"
                 yield about.warns(
-                    f"{short} may not {verb} it, unless the project grants it that",
+                    f"{who} may not {verb} it, unless the project grants it that",
                     f"gcloud pubsub {what} add-iam-policy-binding {name} "
                     f'--member="{member(account)}" --role={role}',
                 )
+
+
+def short(name: str) -> str:
+    """A name without its project. Pure."""
+    return name.rpartition("/")[2]
 
 
 def has(members: frozenset[str], account: str) -> bool:

@@ -78,7 +78,7 @@ def misfit(value: str, by: list[Use]) -> str:
         if use.destination is not None:
             held = use.destination.model_copy(update={use.field: SecretStr(value)})
             if why := held.misfit(use.field):
-                return f"{use.what}: {why}"
+                return f"for {use.what} it is not right: {why}"
     return ""
 
 

@@ -60,5 +60,5 @@ def test_what_is_odd_about_any_secret_is_said(value: str, why: str) -> None:
 def test_what_a_kind_knows_of_its_secret_is_said_with_its_place() -> None:
     assert secrets.misfit(KEY, [a_use()]) == ""
     assert secrets.misfit(KEY[:-1], [Use("dbt_cloud.token"), a_use()]).startswith(
-        "oncall.routing_key: a routing key has 32 characters, this has 31"
+        "for oncall.routing_key it is not right: a routing key has 32 characters, this has 31"
     )
