@@ -275,9 +275,9 @@ def test_dbt_cloud_that_refuses_the_token_is_one_line(world: World) -> None:
         "  ok      host   127.0.0.1 answers, and is dbt Cloud\n"
         "  FAILS   token  127.0.0.1 answers 401 to it, as it does to a token of another\n"
         "                 region or account host\n"
-        "          fix: set `dbt_cloud.host` to the host that dbt Cloud shows in Account settings, "
-        "Access URLs; else make a service token there, and keep it where `dbt_cloud.token` points "
-        "to\n"
+        "          fix: set `dbt_cloud.host` to the host that dbt Cloud shows in Account\n"
+        "               settings, Access URLs; else make a service token there, and keep\n"
+        "               it where `dbt_cloud.token` points to\n"
         "\n"
         "1 fails, 1 ok\n"
     )
