@@ -96,8 +96,6 @@ class DbtJob(Destination):
             try:
                 name = self._jobs(account, outbound).name(self.job)
             except Refused as refused:
-                if refused.status != 404:
-                    raise
                 missing = missing or refused
             else:
                 return Examined(f"the token sees the job {name or self.job}; {only}")

@@ -165,6 +165,7 @@ def test_a_wrong_ledger_stops_what_needs_places(world: World) -> None:
 
     assert found["LEDGER"][0] == "fails"
     assert found["ledger"] == ("skipped", "not looked at before LEDGER can be read", "")
+    assert "memory" not in found
     assert found["events, delivered"][0] == "ok"
     assert found["host"][0] == "ok"
 

@@ -88,6 +88,14 @@ def test_what_others_wrote_moves_no_cursor_and_shows_no_secret() -> None:
     assert "'mend': 'run this'" in shown
 
 
+def test_on_a_terminal_neither(capsys: pytest.CaptureFixture[str]) -> None:
+    page.show([About(Group.DBT_CLOUD, "it").fails("no\x1b[2Jway password=hunter2hunter2", "a\nb")])
+
+    out = capsys.readouterr().out
+    assert "\x1b[2J" not in out
+    assert "hunter2" not in out
+
+
 def test_a_reference_is_shown_as_it_is() -> None:
     finding = About(Group.SECRETS, "secret:pd-routing-key").ok("for oncall.routing_key")
 

@@ -21,6 +21,12 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
+def test_as_a_deployment_has_it_all_is_well(world: World) -> None:
+    found = world.found("--only", "pubsub")
+
+    assert {state for state, _, _ in found.values()} == {"ok"}
+
+
 def test_a_topic_that_is_not_there_fails_with_what_makes_it(world: World) -> None:
     world.queue.publisher.delete_topic(topic=world.queue.ticks)
 
