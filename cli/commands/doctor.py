@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli import apps, output
-from cli.doctor import examination, page
+from cli.doctor import page
 from cli.doctor.finding import Group, State
 from cli.exits import Exit
 from cli.options import Config, Json, LedgerAt, Project, environ
@@ -52,6 +52,8 @@ def doctor(
 
     Nothing is changed, nobody is told, no refresh begins.
     """
+    from cli.doctor import examination
+
     found = examination.findings(
         environ(config, project, ledger),
         groups=_groups(only),
