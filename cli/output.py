@@ -185,7 +185,7 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with err.status(Text(text, style="dim")) as status:
-        yield lambda now: status.update(Text(now, style="dim"))
+        yield lambda other: status.update(Text(shown(other), style="dim"))
 
 
 def table(

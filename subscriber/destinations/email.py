@@ -4,7 +4,7 @@ Sources: https://www.rfc-editor.org/rfc/rfc6409 (submission),
 https://www.rfc-editor.org/rfc/rfc8314 (TLS from the start)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -15,12 +15,14 @@ from shared import log
 from shared.settings import is_loopback
 from subscriber.actions import Action, Handle, Message
 from subscriber.destination import Destination, Does
+from subscriber.examined import Examined
 from subscriber.mail import mailboxes, smtp, threads
 from subscriber.mail.letters import Letter
 from subscriber.mail.mailboxes import Mailbox
 from subscriber.mail.recipients import SoFar
 from subscriber.mail.smtp import Patience, Server
 from subscriber.mail.smtp_addresses import server_name, server_url
+from subscriber.mail.smtp_line import SmtpReply
 from subscriber.mail.smtp_refusals import answered
 from subscriber.outbound import Outbound
 from subscriber.page import page
@@ -79,6 +81,21 @@ class Email(Destination):
         place = threads.place(action, self._sender.domain)
         subject = place.opened or saying.subject(page(action))
         return threads.handle(place.message_id, subject, so_far.refused(self.recipients))
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Begins a mail to everybody and takes it back."""
+        patience = Patience(outbound.read_timeout_s, outbound.whole_answer_s)
+        everybody = [each.address for each in self.recipients]
+        with smtp.session(self.server, self._sender.domain, patience) as session:
+            refused = session.try_out(self._sender.address, everybody)
+        said = self._said_of(refused)
+        if len(refused) == len(everybody):
+            SoFar().check(refused, said, len(everybody))
+        takes = f"takes mails from {self._sender.address} to {len(everybody) - len(refused)}"
+        login = f", logged in as {self.user}" if self.user else ""
+        return Examined(
+            f"{self.server.host} {takes} of {len(everybody)}{login}", doubts=tuple(said.values())
+        )
 
     def shown(self, action: Action) -> str:
         letter = self.letter(action, action.occurred_at)
@@ -166,10 +183,7 @@ class Email(Destination):
                 is_utf8=letter.needs_utf8 or any(each.needs_utf8 for each in left),
             )
         so_far = so_far.and_now(left, refused)
-        said = {
-            address: f"{address}: {answered(self.server.host, 'RCPT', reply, self.server.secrets)}"
-            for address, reply in refused.items()
-        }
+        said = self._said_of(refused)
         for address in so_far.gone_without(refused):
             log.error(
                 "a recipient was refused for good",
@@ -179,6 +193,14 @@ class Email(Destination):
             )
         so_far.check(refused, said, len(self.recipients))
         return so_far
+
+    def _said_of(self, refused: Mapping[str, SmtpReply]) -> dict[str, str]:
+        """What to say of recipients who were refused, by their address."""
+        host, secrets = self.server.host, self.server.secrets
+        return {
+            address: f"{address}: {answered(host, 'RCPT', reply, secrets)}"
+            for address, reply in refused.items()
+        }
 
     @field_validator("sender")
     @classmethod

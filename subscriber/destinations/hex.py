@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, SecretStr, field_validator
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Busy, Outbound, Refused, UnknownOutcome
 from subscriber.progress import Done, Looks, Progress, Running
 from subscriber.saying import hex as saying
@@ -79,6 +80,16 @@ class Hex(Destination):
         if status not in _ON_THE_WAY:
             raise TemporaryFailure("Hex told a state of the run that is not known here")
         return Running()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Hex goes through what it would do, and does nothing of it (`dryRun`)."""
+        with self._refusals(saying.NO_PROJECT, "start 20 runs a minute and 60 an hour"):
+            answer = outbound.post_json(
+                self._runs(self.project), self.body() | {"dryRun": True}, headers=self._headers()
+            )
+        if not isinstance(answer.content, dict):
+            raise PermanentFailure("what answered is not Hex: is `base_url` its address?")
+        return Examined(f"Hex would run the project {self.project}")
 
     def shown(self, action: Action) -> str:
         return as_text(self.body())

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 
 from subscriber.actions import Action, Handle, Message, Verb
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined, reached
 from subscriber.outbound import Outbound, Refused, encode
 from subscriber.owners import Owner
 from subscriber.saying import pagerduty as saying
@@ -22,6 +23,7 @@ from subscriber.saying.pagerduty_refusals import NO_CHANGES, explained, not_take
 from subscriber.shortening import fitting
 
 KEY_LIMIT = 255  # characters
+ROUTING_KEY = 32  # characters of one; others are refused
 EVENT_LIMIT_BYTES = 512_000  # the whole request; "512 KB" read the careful way
 RULESET = "R"  # routing keys that begin so take no change events
 
@@ -60,6 +62,19 @@ class PagerDuty(Destination):
             raise Refused(NO_CHANGES, 400)  # as PagerDuty would: the key may be another by now
         # two changes that are the same are shown as two
         return self._enqueue("/v2/change/enqueue", self.change(action), outbound, repeatable=False)
+
+    def examine(self, outbound: Outbound) -> Examined:
+        host = reached(outbound, self.base_url)
+        return Examined(f"{host} answers; untried: the key", is_tried=False)
+
+    def misfit(self, name: str) -> str:
+        has = len(self.routing_key.get_secret_value())
+        if has == ROUTING_KEY:
+            return ""
+        return (
+            f"a routing key has {ROUTING_KEY} characters, this has {has}: copy the integration key "
+            "of the service's integration Events API v2"
+        )
 
     def tells_ends(self) -> bool:
         return self.change_events

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, SecretStr, StrictBool, field_validator, m
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Busy, Outbound, Refused, Reply, UnknownOutcome
 from subscriber.progress import Looks, Progress, Running
 from subscriber.saying import entra, power_bi_cloud
@@ -115,14 +116,13 @@ class PowerBi(Destination):
                 gone=saying.NO_REFRESH,
             )
             return self.hiding(saying.of_details(told))
-        newest = {"$top": str(IN_HISTORY)}
-        reply = self._asked(
-            outbound,
-            lambda headers: outbound.get_json(url, headers=headers, params=newest),
-            gone=saying.NO_DATASET,
-        )
-        entry = begun.ours(saying.entries(reply))
+        entry = begun.ours(self._history(outbound, url, IN_HISTORY))
         return self.hiding(saying.of_history(entry)) if entry is not None else Running()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Whether the app sees the dataset; whether it may refresh that, only a refresh shows."""
+        self._history(outbound, self._refreshes(self.workspace, self.dataset), 1)
+        return Examined(f"the app sees the dataset {self.dataset}; untried: to refresh it")
 
     def shown(self, action: Action) -> str:
         return as_text(self.body())
@@ -134,6 +134,14 @@ class PowerBi(Destination):
         fields = self.model_dump(exclude_none=True, include=set(_ENHANCED))
         # Automatic, their default, would leave alone what is loaded already
         return {"type": "Full"} | {_ENHANCED[name]: value for name, value in fields.items()}
+
+    def _history(self, outbound: Outbound, url: str, newest: int) -> list[Mapping[str, Any]]:
+        reply = self._asked(
+            outbound,
+            lambda headers: outbound.get_json(url, headers=headers, params={"$top": str(newest)}),
+            gone=saying.NO_DATASET,
+        )
+        return saying.entries(reply)
 
     def _asked(
         self,

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Outbound
 from subscriber.progress import Looks, Progress
 from subscriber.saying import tableau as saying
@@ -74,6 +75,25 @@ class Tableau(Destination):
             return saying.ended(session.get(f"jobs/{quote(job_id, safe='')}"))
 
         return self.hiding(self._signed_in(outbound, "the job of the refresh", look))
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Whether the token signs in and sees what is to be refreshed.
+
+        To sign in ends another session of the same token: whoever has it signs in again.
+        """
+        noun, wanted = self._subject
+
+        def look(session: Session) -> Examined:
+            if _LUID.fullmatch(wanted):
+                session.get(f"{noun}s/{quote(wanted, safe='')}")
+            else:
+                self._found(session)
+            verb = VERBS[noun]
+            return Examined(
+                f"the token {self.token_name} sees the {noun} {wanted}; untried: to {verb} it"
+            )
+
+        return self._signed_in(outbound, f"the {noun} {wanted}", look)
 
     def shown(self, action: Action) -> str:
         noun, wanted = self._subject

@@ -16,6 +16,7 @@ from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
 from subscriber.addresses import secret_address
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined, reached
 from subscriber.outbound import Outbound, Refused, encode
 from subscriber.page import page
 from subscriber.saying import teams as saying
@@ -95,6 +96,17 @@ class Teams(Destination):
         except Refused as refused:
             raise _explained(refused) from None
         return Handle()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        host = reached(outbound, self.address())
+        return Examined(f"{host} answers; untried: the flow", is_tried=False)
+
+    def misfit(self, name: str) -> str:
+        try:
+            self.address()
+        except PermanentFailure as failure:
+            return str(failure).removeprefix(f"{name}: ")
+        return ""
 
     def shown(self, action: Action) -> str:
         return as_text(self.told(action))

@@ -13,6 +13,7 @@ from shared.errors import Mistake, PermanentFailure
 from shared.settings import check_url
 from subscriber.actions import Action, Handle, Message
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined, reached
 from subscriber.outbound import TOO_MANY_S, Busy, Outbound, Refused, encode
 from subscriber.public_hosts import PublicHosts
 from subscriber.saying import webhook as saying
@@ -79,6 +80,19 @@ class Webhook(Destination):
         except Busy as busy:
             raise _slower(busy) from None
         return Handle(key=key)
+
+    def examine(self, outbound: Outbound) -> Examined:
+        to_it = outbound.to_public_hosts(allow_private=self.allow_private)
+        host = reached(to_it, self.address())
+        return Examined(f"{host} answers; untried: an event", is_tried=False)
+
+    def misfit(self, name: str) -> str:
+        kept = self.secret if name == "secret" else self.former_secret
+        try:
+            signing_key(kept.get_secret_value() if kept else "", name)
+        except PermanentFailure as failure:
+            return str(failure).removeprefix(f"{name}: ")
+        return ""
 
     def shown(self, action: Action) -> str:
         return as_text(self.told(action))
