@@ -1,37 +1,32 @@
 """Pulling: the messages of a subscription, handed over as they come, by Google's own client.
 
-Its leases are extended for as long as a message is being taken. A stream that breaks is opened
-again by the client, for ever; what Pub/Sub refuses ends it.
+Their leases are extended for as long as they are being taken. A stream that breaks has ended: the
+client would open it again by itself, but may then leave a second one open that leases messages and
+that nobody reads, and says nothing of it.
 
 Sources: https://cloud.google.com/pubsub/docs/pull#streamingpull,
 https://cloud.google.com/pubsub/docs/lease-management
 """
 
-import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from shared import log
 from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
+
+if TYPE_CHECKING:
+    from cli.breaks import Breaks
 
 THREADS = 16  # messages that are taken at once; none further is leased, others may have it
 BYTES_LIMIT = 20_000_000  # of all that are being taken; one has 10 MB at most
-EXTENSION_S = 60  # a lease is never longer: what a process that dies was taking comes again then
+EXTENSION_S = (
+    20  # a lease is no longer at a time: what a process that dies had taken comes again then
+)
 CALL_S = 10.0
-TROUBLE_SAID_EVERY_S = 60.0
 
 _DELETED_TOPIC = "_deleted-topic_"
-_CHANNEL = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.keepalive_time_ms", 30_000),
-    # without these, a connection that was refused for a while is tried again only minutes later
-    ("grpc.initial_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 10_000),
-)
+_CHANNEL = (("grpc.max_receive_message_length", -1), ("grpc.keepalive_time_ms", 30_000))
 
 
 class Pulled(Protocol):
@@ -48,7 +43,7 @@ class Pulled(Protocol):
 
 
 class Stream(Protocol):
-    """Messages coming in."""
+    """Messages coming in. It is closed in any case, once it has ended or is to."""
 
     def failure(self) -> Failure | Mistake | None:
         """Why it ended; None while it goes on."""
@@ -59,6 +54,9 @@ class Stream(Protocol):
 
 class Pulls(Protocol):
     """Where messages are pulled from."""
+
+    def check(self) -> None:
+        """Raise a Failure or a Mistake unless a stream can be opened, as far as can be seen."""
 
     def open(self, taken: Callable[[Pulled], None], ended: Callable[[], None]) -> Stream:
         """Have `taken` called with each message, in threads; `ended` once no more will come."""
@@ -82,9 +80,10 @@ class Subscription:
         from google.auth.exceptions import GoogleAuthError
 
         try:
-            found = self._client.get_subscription(
-                subscription=self.name, retry=_retry(), timeout=CALL_S
-            )
+            with self._connected() as client:
+                found = client.get_subscription(
+                    subscription=self.name, retry=_retry(), timeout=CALL_S
+                )
         except exceptions.PermissionDenied:
             return  # whoever may only pull may not look; the stream will tell
         except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError) as error:
@@ -105,32 +104,18 @@ class Subscription:
 
     def open(self, taken: Callable[[Pulled], None], ended: Callable[[], None]) -> Stream:
         """As Pulls'. Raises PermanentFailure where there are no credentials."""
-        from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
-        from google.cloud.pubsub_v1.types import FlowControl
+        from cli.breaks import Breaks
 
-        future = self._client.subscribe(
-            self.name,
-            taken,
-            flow_control=FlowControl(
-                max_messages=THREADS,
-                max_bytes=BYTES_LIMIT,
-                max_duration_per_lease_extension=EXTENSION_S,
-            ),
-            scheduler=ThreadScheduler(ThreadPoolExecutor(THREADS, thread_name_prefix="take")),
-            await_callbacks_on_shutdown=True,
-        )
-        future.add_done_callback(lambda _: ended())
-        return _Stream(future, self._failure)
+        breaks = Breaks(ended)
+        return _Stream(self._connected(breaks), self.name, breaks, self._failure, taken)
 
-    @cached_property
-    def _client(self) -> Any:
+    def _connected(self, *interceptors: Any) -> Any:
         import google.auth
         import grpc
         from google.auth.exceptions import GoogleAuthError
         from google.cloud.pubsub_v1 import SubscriberClient
         from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-        _hear_of_broken_streams()
         if self.host is not None:
             channel = grpc.insecure_channel(self.host, options=_CHANNEL)
         else:
@@ -141,6 +126,7 @@ class Subscription:
             channel = SubscriberGrpcTransport.create_channel(
                 credentials=credentials, options=_CHANNEL
             )
+        channel = grpc.intercept_channel(channel, *interceptors)
         return SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
 
     def _failure(self, error: BaseException) -> Failure | Mistake:
@@ -149,6 +135,8 @@ class Subscription:
         from google.auth.exceptions import GoogleAuthError
 
         match error:
+            case Failure():
+                return error
             case exceptions.NotFound():
                 return Mistake(
                     f"the subscription {self.name} does not exist; create it: {self._creating}; "
@@ -198,52 +186,53 @@ class Subscription:
         return f"--topic={self.topic} --ack-deadline=60 --expiration-period=never"
 
 
-@dataclass(frozen=True)
 class _Stream:
-    future: Any
-    explained: Callable[[BaseException], Failure | Mistake]
+    """A call to Pub/Sub, and all that the client does around it; `client` is its own."""
+
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        breaks: "Breaks",
+        explained: Callable[[BaseException], Failure | Mistake],
+        taken: Callable[[Pulled], None],
+    ) -> None:
+        from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
+        from google.cloud.pubsub_v1.types import FlowControl
+
+        self._client = client
+        self._breaks = breaks
+        self._explained = explained
+        self._future = client.subscribe(
+            name,
+            taken,
+            flow_control=FlowControl(
+                max_messages=THREADS,
+                max_bytes=BYTES_LIMIT,
+                max_duration_per_lease_extension=EXTENSION_S,
+            ),
+            scheduler=ThreadScheduler(ThreadPoolExecutor(THREADS, thread_name_prefix="take")),
+            await_callbacks_on_shutdown=True,
+        )
+        # without a call that ended, as when acknowledging has failed for ten minutes
+        self._future.add_done_callback(lambda _: breaks.ended())
 
     def failure(self) -> Failure | Mistake | None:
-        if not self.future.done():
-            return None
-        error = self.future.exception()
-        return self.explained(error) if error else TemporaryFailure("the stream has ended")
+        error = self._breaks.first
+        if error is None and self._future.done():
+            error = self._future.exception() or TemporaryFailure("the stream has ended")
+        return self._explained(error) if error is not None else None
 
     def close(self, within_s: float) -> bool:
-        self.future.cancel()
+        self._future.cancel()
         try:
-            self.future.exception(timeout=within_s)
+            self._future.exception(timeout=within_s)
         except TimeoutError:
             return False
+        finally:
+            # with the connection, whatever the client may have opened again
+            self._client.close()
         return True
-
-
-class _Trouble(logging.Handler):
-    """The client says nothing of streams that break but to this logger of its; so do we, seldom."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said_at = -TROUBLE_SAID_EVERY_S
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from google.api_core.exceptions import ServerError
-
-        error = record.args[0] if isinstance(record.args, tuple) and record.args else None
-        # a refusal ends the stream and is heard of there, as is that we have closed it ourselves
-        is_due = time.monotonic() - self._said_at >= TROUBLE_SAID_EVERY_S
-        if is_due and isinstance(error, ServerError):
-            self._said_at = time.monotonic()
-            log.warning(
-                "the stream of Pub/Sub broke; it is opened again", reason=type(error).__name__
-            )
-
-
-def _hear_of_broken_streams() -> None:
-    # documented: https://github.com/googleapis/python-pubsub#logging
-    logger = logging.getLogger("subscriber-streams")
-    logger.handlers[:] = [_Trouble()]
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
 
 
 def _no_credentials() -> PermanentFailure:

@@ -47,6 +47,8 @@ class Working:
 
     def stop(self) -> None:
         """Pull no more, finish what has begun, return. Safe to repeat."""
+        if not self.stopping.is_set():
+            log.info("stopping: what has begun is finished", in_flight=self.taking.in_flight)
         self.stopping.set()
         self._wake.set()
 
@@ -84,7 +86,7 @@ class Working:
             self._wake.wait(left)
         failure = stream.failure()
         is_told_to_stop = self.stopping.is_set()
-        self.stop()
+        self.stopping.set()
         is_done = stream.close(self.stop_s)
         if failure is not None:
             raise failure
@@ -96,26 +98,42 @@ class Working:
 
     def _pull_on(self) -> Stream | None:
         """Pull until told to stop; the stream that is open then, None between two."""
-        began_at = self.monotonic()
+        began_at = opened_at = self.monotonic()
         pause_s = self.first_pause_s
-        while not self.stopping.is_set():
-            opened_at = self.monotonic()
-            stream = self.pulls.open(self.taking, self._wake.set)
+        stream: Stream | None = self.pulls.open(self.taking, self._wake.set)
+        while stream is not None:
             self._wake.wait()
             self._wake.clear()
             if self.stopping.is_set():
-                return stream
+                break
             failure = stream.failure()
             if failure is None:
                 continue
-            if _is_final(failure) and self.monotonic() - began_at < AT_START_S:
-                raise failure
             if self.monotonic() - opened_at > LONGEST_PAUSE_S:
                 pause_s = self.first_pause_s
-            log.error("nothing can be pulled; tried again", reason=str(failure), after_s=pause_s)
-            self.stopping.wait(pause_s)
+            is_final = _is_refusal(failure) and self.monotonic() - began_at < AT_START_S
+            if not is_final:
+                _say(failure, pause_s)
+            stream.close(self.stop_s)
+            if is_final:
+                raise failure
+            stream, pause_s = self._open_again(pause_s)
+            opened_at = self.monotonic()
+        return stream
+
+    def _open_again(self, pause_s: float) -> tuple[Stream | None, float]:
+        """As soon as Pub/Sub lets us, and the next pause; None if told to stop before that."""
+        while not self.stopping.wait(pause_s):
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
-        return None
+            try:
+                self.pulls.check()
+                stream = self.pulls.open(self.taking, self._wake.set)
+            except (Failure, Mistake) as failure:
+                _say(failure, pause_s)
+            else:
+                log.info("pulling again")
+                return stream, pause_s
+        return None, pause_s
 
     def _tick_on(self) -> None:
         next_at = self.monotonic()
@@ -139,5 +157,10 @@ def clock_until(stopping: threading.Event) -> Callable[[], float]:
     return lambda: sys.float_info.max if stopping.is_set() else time.monotonic()
 
 
-def _is_final(failure: Failure | Mistake) -> bool:
+def _say(failure: Failure | Mistake, pause_s: float) -> None:
+    say = log.error if _is_refusal(failure) else log.warning
+    say("not pulling; to be tried again", reason=str(failure), after_s=pause_s)
+
+
+def _is_refusal(failure: Failure | Mistake) -> bool:
     return not isinstance(failure, TemporaryFailure)
