@@ -1,55 +1,25 @@
-"""Pulling: the messages of a subscription, handed over as they come, by Google's own client.
+"""Pulling: the subscription that events are pulled from, and what is wrong with it if it cannot be.
 
-Their leases are extended for as long as they are being taken. A stream that breaks has ended: the
-client would open it again by itself, but may then leave a second one open that leases messages and
-that nobody reads, and says nothing of it.
-
-Sources: https://cloud.google.com/pubsub/docs/pull#streamingpull,
-https://cloud.google.com/pubsub/docs/lease-management
+Source: https://cloud.google.com/pubsub/docs/pull
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from cli.streaming import CALL_S, Stream, Taken, retry
 from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
-
-if TYPE_CHECKING:
-    from cli.breaks import Breaks
-
-THREADS = 16  # messages that are taken at once; none further is leased, others may have it
-BYTES_LIMIT = 20_000_000  # of all that are being taken; one has 10 MB at most
-EXTENSION_S = (
-    20  # a lease is no longer at a time: what a process that dies had taken comes again then
-)
-CALL_S = 10.0
 
 _DELETED_TOPIC = "_deleted-topic_"
 _CHANNEL = (("grpc.max_receive_message_length", -1), ("grpc.keepalive_time_ms", 30_000))
 
 
-class Pulled(Protocol):
-    """A message as the client hands it over. It is one of the two, once."""
+class Opened(Protocol):
+    """A stream, as `cli.streaming.Stream` is one."""
 
-    message_id: str
-    data: bytes
-    attributes: Any
-    delivery_attempt: int | None
+    def failure(self) -> Failure | Mistake | None: ...
 
-    def ack(self) -> None: ...
-
-    def nack(self) -> None: ...
-
-
-class Stream(Protocol):
-    """Messages coming in. It is closed in any case, once it has ended or is to."""
-
-    def failure(self) -> Failure | Mistake | None:
-        """Why it ended; None while it goes on."""
-
-    def close(self, within_s: float) -> bool:
-        """Let no more come in, and wait for what is being taken; False if that takes longer."""
+    def close(self, within_s: float) -> bool: ...
 
 
 class Pulls(Protocol):
@@ -58,8 +28,8 @@ class Pulls(Protocol):
     def check(self) -> None:
         """Raise a Failure or a Mistake unless a stream can be opened, as far as can be seen."""
 
-    def open(self, taken: Callable[[Pulled], None], ended: Callable[[], None]) -> Stream:
-        """Have `taken` called with each message, in threads; `ended` once no more will come."""
+    def open(self, taken: Taken, ended: Callable[[], None]) -> Opened:
+        """Have `taken` called with each message; `ended` once no more will come."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +52,7 @@ class Subscription:
         try:
             with self._connected() as client:
                 found = client.get_subscription(
-                    subscription=self.name, retry=_retry(), timeout=CALL_S
+                    subscription=self.name, retry=retry(CALL_S), timeout=CALL_S
                 )
         except exceptions.PermissionDenied:
             return  # whoever may only pull may not look; the stream will tell
@@ -102,18 +72,15 @@ class Subscription:
                 "set PUBSUB_SUBSCRIPTION and PUBSUB_TOPIC to what belongs together"
             )
 
-    def open(self, taken: Callable[[Pulled], None], ended: Callable[[], None]) -> Stream:
+    def open(self, taken: Taken, ended: Callable[[], None]) -> Stream:
         """As Pulls'. Raises PermanentFailure where there are no credentials."""
-        from cli.breaks import Breaks
+        return Stream(self._connected(), self.name, self._failure, taken, ended)
 
-        breaks = Breaks(ended)
-        return _Stream(self._connected(breaks), self.name, breaks, self._failure, taken)
-
-    def _connected(self, *interceptors: Any) -> Any:
+    def _connected(self) -> Any:
         import google.auth
         import grpc
         from google.auth.exceptions import GoogleAuthError
-        from google.cloud.pubsub_v1 import SubscriberClient
+        from google.pubsub_v1 import SubscriberClient
         from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
         if self.host is not None:
@@ -126,7 +93,6 @@ class Subscription:
             channel = SubscriberGrpcTransport.create_channel(
                 credentials=credentials, options=_CHANNEL
             )
-        channel = grpc.intercept_channel(channel, *interceptors)
         return SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
 
     def _failure(self, error: BaseException) -> Failure | Mistake:
@@ -135,8 +101,6 @@ class Subscription:
         from google.auth.exceptions import GoogleAuthError
 
         match error:
-            case Failure():
-                return error
             case exceptions.NotFound():
                 return Mistake(
                     f"the subscription {self.name} does not exist; create it: {self._creating}; "
@@ -186,72 +150,9 @@ class Subscription:
         return f"--topic={self.topic} --ack-deadline=60 --expiration-period=never"
 
 
-class _Stream:
-    """A call to Pub/Sub, and all that the client does around it; `client` is its own."""
-
-    def __init__(
-        self,
-        client: Any,
-        name: str,
-        breaks: "Breaks",
-        explained: Callable[[BaseException], Failure | Mistake],
-        taken: Callable[[Pulled], None],
-    ) -> None:
-        from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
-        from google.cloud.pubsub_v1.types import FlowControl
-
-        self._client = client
-        self._breaks = breaks
-        self._explained = explained
-        self._future = client.subscribe(
-            name,
-            taken,
-            flow_control=FlowControl(
-                max_messages=THREADS,
-                max_bytes=BYTES_LIMIT,
-                max_duration_per_lease_extension=EXTENSION_S,
-            ),
-            scheduler=ThreadScheduler(ThreadPoolExecutor(THREADS, thread_name_prefix="take")),
-            await_callbacks_on_shutdown=True,
-        )
-        # without a call that ended, as when acknowledging has failed for ten minutes
-        self._future.add_done_callback(lambda _: breaks.ended())
-
-    def failure(self) -> Failure | Mistake | None:
-        error = self._breaks.first
-        if error is None and self._future.done():
-            error = self._future.exception() or TemporaryFailure("the stream has ended")
-        return self._explained(error) if error is not None else None
-
-    def close(self, within_s: float) -> bool:
-        self._future.cancel()
-        try:
-            self._future.exception(timeout=within_s)
-        except TimeoutError:
-            return False
-        finally:
-            # with the connection, whatever the client may have opened again
-            self._client.close()
-        return True
-
-
 def _no_credentials() -> PermanentFailure:
     return PermanentFailure(
         "there are no Google credentials here; on your own machine: gcloud auth "
         "application-default login; on a server: set GOOGLE_APPLICATION_CREDENTIALS to the key "
         "file of a service account"
-    )
-
-
-def _retry() -> Any:
-    from google.api_core import exceptions
-    from google.api_core.retry import Retry, if_exception_type
-
-    return Retry(
-        predicate=if_exception_type(
-            exceptions.ServiceUnavailable, exceptions.Aborted, exceptions.InternalServerError
-        ),
-        initial=0.1,
-        maximum=1.0,
-        timeout=CALL_S,
     )

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cli.pulling import Pulled
 from shared import log
 from shared.errors import Mistake, TemporaryFailure
 from subscriber.push import Delivered
@@ -30,15 +29,14 @@ class Taking:
     def __post_init__(self) -> None:
         self._moved_at = self.monotonic()
 
-    def __call__(self, message: Pulled) -> None:
-        """Take it, then acknowledge it or give it back. Raises nothing, whatever `take` does."""
+    def __call__(self, delivered: Delivered) -> bool:
+        """Whether it was taken; else it is to come again. Raises nothing, whatever `take` does."""
         self._count(1)
         try:
-            if self._taken(message):
-                message.ack()
-            else:
-                self.stopping.wait(self.pause_s)
-                message.nack()
+            if self._is_taken(delivered):
+                return True
+            self.stopping.wait(self.pause_s)
+            return False
         finally:
             self._count(-1)
 
@@ -47,22 +45,15 @@ class Taking:
         with self._lock:
             return 0.0 if self.in_flight else self.monotonic() - self._moved_at
 
-    def _taken(self, message: Pulled) -> bool:
+    def _is_taken(self, delivered: Delivered) -> bool:
         try:
-            self.take(
-                Delivered(
-                    message.message_id,
-                    message.data,
-                    dict(message.attributes),
-                    message.delivery_attempt or 0,
-                )
-            )
+            self.take(delivered)
         except TemporaryFailure as failure:
             log.warning("not recorded, to come again", reason=str(failure))
         except Mistake as mistake:
             log.error("not recorded, to come again", reason=str(mistake))
         except Exception as error:  # noqa: BLE001 - one message shall not end the process
-            log.bug("a message could not be taken", error, message_id=message.message_id)
+            log.bug("a message could not be taken", error, message_id=delivered.id)
         else:
             return True
         with self._lock:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cli.pulling import Pulls, Stream
+from cli.pulling import Opened, Pulls
 from cli.taking import Taking
 from shared import log
 from shared.errors import Failure, Mistake, TemporaryFailure
@@ -96,11 +96,11 @@ class Working:
             raise TemporaryFailure("not all of it could be recorded; the rest comes again")
         return is_done
 
-    def _pull_on(self) -> Stream | None:
+    def _pull_on(self) -> Opened | None:
         """Pull until told to stop; the stream that is open then, None between two."""
         began_at = opened_at = self.monotonic()
         pause_s = self.first_pause_s
-        stream: Stream | None = self.pulls.open(self.taking, self._wake.set)
+        stream: Opened | None = self.pulls.open(self.taking, self._wake.set)
         while stream is not None:
             self._wake.wait()
             self._wake.clear()
@@ -121,7 +121,7 @@ class Working:
             opened_at = self.monotonic()
         return stream
 
-    def _open_again(self, pause_s: float) -> tuple[Stream | None, float]:
+    def _open_again(self, pause_s: float) -> tuple[Opened | None, float]:
         """As soon as Pub/Sub lets us, and the next pause; None if told to stop before that."""
         while not self.stopping.wait(pause_s):
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)

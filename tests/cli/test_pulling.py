@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from cli.pulling import THREADS, Pulled, Subscription
+from cli.pulling import Subscription
+from cli.streaming import THREADS
 from lab import queue
 from lab.faults import Fault
 from lab.pubsub.server import PubSub, Running
 from lab.queue import Queue
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
+from subscriber.push import Delivered
 from tests.emulators import ON_PUBSUB
 from tests.lab.pubsub.clients import QUICK
 
@@ -23,32 +25,22 @@ PATIENCE_S = 30.0
 
 @dataclass
 class Heard:
-    """What came, and whether the stream has ended. `act` is what each message is answered with."""
+    """What came, and whether the stream has ended. `answer` is given to each message."""
 
-    act: Callable[[Pulled], object] = lambda message: message.ack()
-    messages: list[Pulled] = field(default_factory=list)
+    answer: Callable[[], bool] = lambda: True
+    messages: list[Delivered] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def __call__(self, message: Pulled) -> None:
+    def __call__(self, delivered: Delivered) -> bool:
         with self._changed:
-            self.messages.append(message)
+            self.messages.append(delivered)
             self._changed.notify_all()
-        self.act(message)
+        return self.answer()
 
     def count(self, wanted: int) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: len(self.messages) >= wanted, PATIENCE_S)
-
-
-def slowly(goes_on: threading.Event) -> Callable[[Pulled], None]:
-    """Acknowledges once it goes on."""
-
-    def act(message: Pulled) -> None:
-        goes_on.wait(PATIENCE_S)
-        message.ack()
-
-    return act
 
 
 @dataclass(frozen=True)
@@ -107,8 +99,8 @@ def test_messages_come_with_all_that_they_hold(post: Post) -> None:
 
     assert heard.count(1)
     (message,) = heard.messages
-    assert (message.data, dict(message.attributes)) == (b"hello", {"content": "event"})
-    assert message.message_id
+    assert (message.data, message.attributes) == (b"hello", {"content": "event"})
+    assert message.id
     assert stream.failure() is None
     assert stream.close(PATIENCE_S)
 
@@ -116,7 +108,7 @@ def test_messages_come_with_all_that_they_hold(post: Post) -> None:
 def test_what_is_given_back_comes_again(post: Post) -> None:
     post.subscribed()
     post.publish("hello")
-    heard = Heard(lambda message: message.nack())
+    heard = Heard(lambda: False)
 
     stream = post.subscription().open(heard, heard.ended.set)
 
@@ -142,7 +134,7 @@ def test_no_more_are_taken_at_once_than_there_are_threads(lab: Post) -> None:
     lab.publish(*(str(number) for number in range(THREADS + 5)))
     goes_on = threading.Event()
 
-    mine, others = Heard(slowly(goes_on)), Heard()
+    mine, others = Heard(goes_on.wait), Heard()
     stream = lab.subscription().open(mine, mine.ended.set)
     assert mine.count(THREADS)
 
@@ -161,7 +153,7 @@ def test_a_message_stays_leased_for_as_long_as_it_is_being_taken(
     lab.subscribed()
     lab.publish("slow", "another")
     goes_on = threading.Event()
-    heard = Heard(slowly(goes_on))
+    heard = Heard(goes_on.wait)
     stream = lab.subscription().open(heard, heard.ended.set)
     assert heard.count(2)
 
@@ -180,7 +172,7 @@ def test_closing_says_when_something_does_not_end_in_time(lab: Post) -> None:
     lab.subscribed()
     lab.publish("slow")
     goes_on = threading.Event()
-    heard = Heard(slowly(goes_on))
+    heard = Heard(goes_on.wait)
     stream = lab.subscription().open(heard, heard.ended.set)
     assert heard.count(1)
 

@@ -1,6 +1,5 @@
 import threading
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -8,20 +7,7 @@ from cli.taking import Taking
 from shared.errors import Mistake, TemporaryFailure
 from subscriber.push import Delivered
 
-
-@dataclass
-class AMessage:
-    message_id: str = "17"
-    data: bytes = b"{}"
-    attributes: Any = field(default_factory=lambda: {"content": "event"})
-    delivery_attempt: int | None = None
-    answers: list[str] = field(default_factory=list)
-
-    def ack(self) -> None:
-        self.answers.append("ack")
-
-    def nack(self) -> None:
-        self.answers.append("nack")
+EVENT = Delivered("18", b"{}", {"content": "event"}, attempt=3)
 
 
 @dataclass
@@ -37,6 +23,16 @@ class Subscriber:
             raise self.raises
 
 
+@dataclass
+class Seconds:
+    """A clock that is set by hand."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def a_taking(raises: Exception | None = None) -> tuple[Taking, Subscriber]:
     """One that does not wait before it gives back."""
     subscriber = Subscriber(raises)
@@ -45,77 +41,58 @@ def a_taking(raises: Exception | None = None) -> tuple[Taking, Subscriber]:
     return Taking(subscriber.take, stopping), subscriber
 
 
-def test_a_message_is_taken_as_it_came() -> None:
+def test_what_the_subscriber_has_taken_does_not_come_again() -> None:
     taking, subscriber = a_taking()
 
-    taking(AMessage("18", b"data", {"content": "event", "run_id": "5"}, delivery_attempt=3))
-
-    assert subscriber.taken == [
-        Delivered("18", b"data", {"content": "event", "run_id": "5"}, attempt=3)
-    ]
-
-
-def test_what_is_recorded_is_acknowledged() -> None:
-    taking, _ = a_taking()
-    message = AMessage()
-
-    taking(message)
-
-    assert message.answers == ["ack"]
+    assert taking(EVENT) is True
+    assert subscriber.taken == [EVENT]
     assert taking.failed == 0
 
 
 @pytest.mark.parametrize(
     "failure", [TemporaryFailure("busy"), Mistake("LEDGER: gone"), ZeroDivisionError()], ids=repr
 )
-def test_what_cannot_be_recorded_is_given_back(failure: Exception) -> None:
+def test_what_cannot_be_recorded_comes_again(failure: Exception) -> None:
     taking, _ = a_taking(failure)
-    message = AMessage()
 
-    taking(message)
-
-    assert message.answers == ["nack"]
+    assert taking(EVENT) is False
     assert taking.failed == 1
 
 
-def test_it_is_kept_back_for_a_while_before_it_is_given_back() -> None:
-    subscriber, stopping, message = (
-        Subscriber(TemporaryFailure("busy")),
-        threading.Event(),
-        AMessage(),
-    )
-    taking = Taking(subscriber.take, stopping, pause_s=3_600)
+def test_a_bug_is_said_without_what_the_error_quotes(caplog: pytest.LogCaptureFixture) -> None:
+    taking, _ = a_taking(ValueError("a secret"))
 
-    thread = threading.Thread(target=taking, args=(message,))
+    taking(EVENT)
+
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "a secret" not in str(vars(record))
+
+
+def test_it_is_kept_back_for_a_while_before_it_is_given_back() -> None:
+    stopping, answers = threading.Event(), list[bool]()
+    taking = Taking(Subscriber(TemporaryFailure("busy")).take, stopping, pause_s=3_600)
+
+    thread = threading.Thread(target=lambda: answers.append(taking(EVENT)))
     thread.start()
     while taking.failed == 0:
         thread.join(0.01)
-    kept_back = list(message.answers)
+    kept_back = list(answers)
     stopping.set()
     thread.join(10)
 
-    assert kept_back == []
-    assert message.answers == ["nack"]
+    assert (kept_back, answers) == ([], [False])
 
 
 def test_it_is_quiet_since_the_last_message_was_finished() -> None:
-    clock = Seconds()
-    during: list[float] = []
+    clock, during = Seconds(), list[float]()
     taking = Taking(
         lambda _: during.append(taking.quiet_for_s()), threading.Event(), monotonic=clock
     )
     clock.now = 5.0
     before = taking.quiet_for_s()
 
-    taking(AMessage())
+    taking(EVENT)
     clock.now = 7.0
 
     assert (before, during, taking.quiet_for_s()) == (5.0, [0.0], 2.0)
-
-
-@dataclass
-class Seconds:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cli.pulling import Pulled, Stream
+from cli.pulling import Opened
+from cli.streaming import Taken
 from cli.working import TICK, Working, clock_until
 from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
 from subscriber.push import Delivered
-from tests.cli.test_taking import AMessage, Subscriber
+from tests.cli.test_taking import EVENT, Seconds, Subscriber
 
 PATIENCE_S = 10.0
 
 
 @dataclass
 class FakeStream:
-    taken: Callable[[Pulled], None]
+    taken: Taken
     ended: Callable[[], None]
     why: Failure | Mistake | None = None
     closed_within_s: float | None = None
@@ -41,7 +42,7 @@ class FakeStream:
 class FakePulls:
     """Each stream is handed to the next of `plays`, in a thread, or just stays open."""
 
-    plays: list[Callable[[FakeStream], None]] = field(default_factory=list)
+    plays: list[Callable[[FakeStream], object]] = field(default_factory=list)
     streams: list[FakeStream] = field(default_factory=list)
     refusals: list[Failure | Mistake] = field(default_factory=list)
 
@@ -49,7 +50,7 @@ class FakePulls:
         if self.refusals:
             raise self.refusals.pop(0)
 
-    def open(self, taken: Callable[[Pulled], None], ended: Callable[[], None]) -> Stream:
+    def open(self, taken: Taken, ended: Callable[[], None]) -> Opened:
         stream = FakeStream(taken, ended)
         self.streams.append(stream)
         if self.plays:
@@ -84,18 +85,18 @@ def a_working(
 
 
 def test_messages_are_taken_and_acknowledged_until_it_is_told_to_stop() -> None:
-    message, subscriber = AMessage(data=b"an event"), Subscriber()
+    subscriber, answers = Subscriber(), list[bool]()
 
     def play(stream: FakeStream) -> None:
-        stream.taken(message)
+        answers.append(stream.taken(EVENT))
         working.stop()
 
     pulls = FakePulls([play])
     working = a_working(pulls, subscriber.take)
 
     assert working.run() is True
-    assert message.answers == ["ack"]
-    assert b"an event" in [each.data for each in subscriber.taken]
+    assert answers == [True]
+    assert EVENT in subscriber.taken
     assert pulls.streams[0].closed_within_s == PATIENCE_S
 
 
@@ -175,7 +176,7 @@ def test_a_refusal_at_the_start_is_raised() -> None:
 
 
 def test_later_refusals_are_tried_again_for_ever(started) -> None:
-    clock, fourth = Late(), threading.Event()
+    clock, fourth = Seconds(), threading.Event()
 
     def later(stream: FakeStream) -> None:
         clock.now += 60
@@ -226,13 +227,12 @@ def test_a_tick_that_does_not_end_in_time_is_left() -> None:
 
 
 def test_once_takes_what_is_there_ticks_and_ends() -> None:
-    message, subscriber = AMessage(data=b"an event"), Subscriber()
-    pulls = FakePulls([lambda stream: stream.taken(message)])
+    subscriber = Subscriber()
+    pulls = FakePulls([lambda stream: stream.taken(EVENT)])
     working = a_working(pulls, subscriber.take, quiet_s=0.2)
 
     assert working.once() is True
-    assert [each.data for each in subscriber.taken] == [b"an event", b"tick"]
-    assert message.answers == ["ack"]
+    assert subscriber.taken == [EVENT, TICK]
     assert pulls.streams[0].closed_within_s is not None
 
 
@@ -241,7 +241,7 @@ def test_once_says_that_something_could_not_be_recorded() -> None:
         if delivered != TICK:
             raise TemporaryFailure("the ledger's file is busy")
 
-    pulls = FakePulls([lambda stream: stream.taken(AMessage())])
+    pulls = FakePulls([lambda stream: stream.taken(EVENT)])
     working = a_working(pulls, take, quiet_s=0.2)
 
     with pytest.raises(TemporaryFailure, match="not all of it could be recorded"):
@@ -265,13 +265,3 @@ def test_time_is_up_for_ticks_once_it_is_to_stop_but_not_for_what_has_no_limit()
     assert before < sys.float_info.max
     assert not clock() < clock() + 45.0
     assert clock() < math.inf
-
-
-@dataclass
-class Late:
-    """A clock that is set by hand."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now

@@ -135,7 +135,7 @@ def test_three_workers_on_one_subscription_and_one_ledger_page_once_for_each_job
 
 
 def test_a_stream_that_is_cut_off_at_first_is_opened_again(stage: Stage, pubsub: Running):
-    pubsub.faults.next(Fault("answer", 503, path="/StreamingPull"), times=2)
+    pubsub.faults.next(Fault("answer", 503, path="/StreamingPull"))
 
     with working(stage) as worker:
         assert stage.wait(lambda: bool(stage.logged("pulling again"))), worker.lines
