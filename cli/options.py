@@ -70,9 +70,16 @@ def existing_ledger(places: Places) -> Ledger:
 
     if places.ledger.kind == "memory":
         raise Mistake("LEDGER: `memory:` is gone with its process; name the subscriber's ledger")
-    if places.ledger.kind == "sqlite" and not Path(places.ledger.where).is_file():
+    if places.ledger.kind == "sqlite" and not _is_there(Path(places.ledger.where)):
         raise Mistake(
             f"LEDGER: there is no file {places.ledger.where}; name the subscriber's ledger: "
             "--ledger firestore:PROJECT/DATABASE, or sqlite:PATH"
         )
-    return wiring.ledger(places)
+    return wiring.ledger(places, must_exist=True)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except OSError:
+        return False

@@ -6,20 +6,24 @@ could otherwise move the cursor, or show a secret that a vendor repeated.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from subscriber.diagnosis import clean
+from shared.settings import environment
+from subscriber.diagnosis import clean, visible
 
 NARROW = 60  # columns; below it a table is shown as one block a row
+HEAD_LIMIT = 12  # columns of a head that shares a line with its text on a narrow terminal
 
 Style = Literal["", "good", "bad", "warn", "dim", "strong"]
 _STYLES = {"": "", "good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "strong": "bold"}
@@ -53,14 +57,85 @@ def beside() -> Console:
     return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
+class Own(str):
+    """Words of our own: what looks like a secret in them is a reference, `secret:NAME`."""
+
+    __slots__ = ()
+
+
 def shown(text: object) -> str:
     """`text` fit for a terminal, whoever wrote it."""
-    return clean(str(text))
+    return visible(text) if isinstance(text, Own) else clean(str(text))
 
 
 def say(text: object = "", style: Style = "") -> None:
     """Lines of a result; wrapped at words to the width of the terminal."""
     console().print(Text(shown(text), style=_STYLES[style]))
+
+
+def spans(*parts: str | Cell, indent: int = 0) -> None:
+    """One paragraph of a result, of parts in styles of their own; each of its lines is indented."""
+    out = console()
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    text = Text.assemble(*((_spaced(each.text), _STYLES[each.style]) for each in cells))
+    for line in text.wrap(out, max(out.width - indent, NARROW // 3)):
+        line.rstrip()
+        out.print(Text(" " * indent) + line)
+
+
+def _spaced(text: str) -> str:
+    """`text` fit for a terminal, with the spaces around it."""
+    bare = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return " " * before + shown(bare) + " " * (len(text) - before - len(bare)) if bare else text
+
+
+def whole(text: object, style: Style = "", indent: int = 0) -> None:
+    """A line that is never broken, as people copy it: an address, a key."""
+    console().print(Text(" " * indent + shown(text), style=_STYLES[style]), soft_wrap=True)
+
+
+def line(*parts: str | Cell) -> None:
+    """A line of a result, made of parts, each with a style of its own; it is not wrapped."""
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    made = Text("").join(Text(_kept(cell.text), style=_STYLES[cell.style]) for cell in cells)
+    made.rstrip()
+    console().print(made, soft_wrap=True)
+
+
+def entry(head: Sequence[str | Cell], text: object, style: Style = "") -> None:
+    """A text that begins behind `head` and goes on below itself, wrapped at words; what is longer
+    than a line, an address, stays whole. On a narrow terminal a long head has a line of its own.
+    """
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in head]
+    indent = sum(len(cell.text) for cell in cells)
+    width = console().width
+    if width < NARROW and indent > HEAD_LIMIT:
+        line(*cells)
+        cells, indent = [Cell("    ")], 4
+    wrapped = [
+        row
+        for each in shown(text).splitlines() or [""]
+        for row in textwrap.wrap(
+            each, max(width - indent, 20), break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
+    ]
+    for index, row in enumerate(wrapped):
+        line(*(cells if not index else [Cell(" " * indent)]), Cell(row, style))
+
+
+def width() -> int | None:
+    """How wide lines may be; None where nobody looks, and a program reads them."""
+    is_seen = console().is_terminal or "COLUMNS" in environment()
+    return console().width if is_seen else None
+
+
+def sized(text: str, width: int) -> str:
+    """`text` in exactly so many columns, whatever characters it has."""
+    if cell_len(text) > width:
+        text = set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
+    return set_cell_size(text, width)
 
 
 def raw(text: str) -> None:
@@ -73,9 +148,20 @@ def data(value: object) -> None:
     raw(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
+def data_line(value: object) -> None:
+    """A result as JSON in one line, for programs that read as it comes."""
+    raw(json.dumps(value, ensure_ascii=False, default=_plain))
+    sys.stdout.flush()
+
+
 def hint(text: object) -> None:
     """What helps, but is not the result."""
     beside().print(Text(shown(text), style="dim"))
+
+
+def command(text: str) -> None:
+    """A command that helps: on a line of its own and never broken, as people copy it."""
+    beside().print(Text(f"  {shown(Own(text))}", style="dim"), soft_wrap=True)
 
 
 def warn(text: object) -> None:
@@ -83,19 +169,23 @@ def warn(text: object) -> None:
 
 
 def failed(text: object) -> None:
-    """Why it ends here, and what to do; a line or several."""
-    beside().print(Text("error: ", style="red bold") + Text(shown(text)), soft_wrap=True)
+    """Why it ends here, and what to do; a line or several. It is ours: failures quote no secret."""
+    said = Text(shown(Own(text)))
+    beside().print(Text("error: ", style="red bold") + said, soft_wrap=True)
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show that something goes on, for as long as the block lasts; on a terminal only."""
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on, for as long as the block lasts; on a terminal only.
+
+    What the block gets puts another text in the place of `text`.
+    """
     err = beside()
     if not err.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with err.status(Text(text, style="dim")):
-        yield
+    with err.status(Text(text, style="dim")) as status:
+        yield lambda now: status.update(Text(now, style="dim"))
 
 
 def table(
@@ -116,6 +206,26 @@ def table(
         out.print(_table(columns, cells))
 
 
+def facts(rows: Iterable[tuple[str, str | Cell]]) -> None:
+    """What is known of one thing: a label and a value each, the empty ones left out.
+
+    A value without spaces, such as a URL, is never broken.
+    """
+    out = console()
+    cells = [(label, v if isinstance(v, Cell) else Cell(v)) for label, v in rows]
+    kept = [(label, cell) for label, cell in cells if cell.text]
+    indent = max((len(label) for label, _ in kept), default=0) + 2
+    for label, cell in kept:
+        text = _text(cell, Column(""))
+        is_whole = not any(each.isspace() for each in text.plain)
+        lines = [text] if is_whole else text.wrap(out, max(out.width - indent, NARROW // 3))
+        for number, line in enumerate(lines):
+            line.rstrip()
+            before = Text("" if number else label, style="dim")
+            before.pad_right(indent - len(before))
+            out.print(before + line, soft_wrap=True)
+
+
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Table:
     made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
@@ -134,9 +244,21 @@ def _text(cell: Cell, column: Column) -> Text:
     return Text(shown(cell.text), style=_STYLES[cell.style or column.style])
 
 
+def _kept(text: str) -> str:
+    """`text` cleaned, with the spaces around it that align it."""
+    inside = text.strip(" ")
+    before, _, after = text.partition(inside) if inside else (text, "", "")
+    return f"{before}{shown(inside)}{after}".replace("\n", " ")
+
+
 def when(at: datetime | None) -> str:
     """A time for people, in UTC: what is written in logs and alerts reads the same everywhere."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def minute(at: datetime) -> str:
+    """The same to the minute, where a table has no room for more."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def length(time: timedelta) -> str:

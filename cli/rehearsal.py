@@ -5,23 +5,24 @@ noted and counts as delivered at once.
 """
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.history import Entry
+from cli.rehearsal_ledger import RehearsalLedger
 from shared.event import RunEvent
 from subscriber.actions import Action
 from subscriber.configuration import Configuration
 from subscriber.decisions import Decisions, event_key
-from subscriber.ledger.contract import Change, Kind, Ledger, Subject, Work
-from subscriber.ledger.memory import MemoryLedger
+from subscriber.ledger.contract import Kind, Ledger, Work
+from subscriber.remembered import recall
 from subscriber.run import Answer, Question
 from subscriber.tried import Outcome
 from subscriber.waking import Waking
 
 LEASE = timedelta(minutes=1)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,13 @@ class Rehearsal:
     now: datetime
     ledger: Ledger | None = None
     told: list[Told] = field(default_factory=list)
+    kept: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kept = _Copy(self.ledger)
+        self.kept = self._own_ledger()
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._undecided: dict[str, tuple[str, str]] = {}
+        """The run that an event tells of, by its key: its answer is kept until it is decided on."""
         self._decisions = Decisions(
             configuration=self.configuration,
             ledger=self.kept,
@@ -62,11 +66,13 @@ class Rehearsal:
         """
         self.until(at)
         event = entry.event
-        self._answers[event.account_id, event.run_id] = entry.answer
         key = event_key(event)
+        self._answers[event.account_id, event.run_id] = entry.answer
+        self._undecided[key] = event.account_id, event.run_id
         body = {"event": entry.body.decode()}
         self.kept.record(Work(key, Kind.EVENT, body, recorded_at=self.now, due_at=self.now))
         self._take_up(self.kept.work(key))
+        self._have_timers(event)
         return key
 
     def until(self, at: datetime) -> None:
@@ -76,6 +82,12 @@ class Rehearsal:
             self.now = max(self.now, due[0].due_at or self.now)
             self._take_up(due[0])
         self.now = max(self.now, at)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When time alone may change something next; None for never."""
+        due = self.kept.due(_END_OF_TIME, 1)
+        return due[0].due_at if due else None
 
     def result(self, key: str) -> dict[str, Any]:
         """What the record of an event would hold: outcome, rules, reasons, actions, notes."""
@@ -88,7 +100,27 @@ class Rehearsal:
 
     def about(self, event: RunEvent, question: Question) -> Answer:
         """What dbt Cloud would answer: see `AsksDbtCloud`."""
+        if not self.is_ours(event):
+            return Answer(is_unknown_account=True)
         return self._answers.get((event.account_id, event.run_id), Answer())
+
+    def is_ours(self, event: RunEvent) -> bool:
+        """Whether its account is one that the configuration names, if it names any."""
+        accounts = self.configuration.dbt_cloud.accounts
+        return not accounts or event.account_id in map(str, accounts)
+
+    def _have_timers(self, event: RunEvent) -> None:
+        """Have the service's own timers of the episodes that the run has touched."""
+        if self.ledger is None:
+            return
+        for episode in recall(self.kept, event).state.episodes.values():
+            if episode.timer and episode.latest_run == int(event.run_id):
+                timer = self.ledger.work(episode.timer)
+                if timer is not None:
+                    self.kept.record(timer)
+
+    def _own_ledger(self) -> Ledger:
+        return RehearsalLedger(self.ledger)
 
     def _clock(self) -> datetime:
         return self.now
@@ -102,6 +134,10 @@ class Rehearsal:
         decides = self._waking if work.kind is Kind.TIMER else self._decisions
         for action in decides.on(work.key):
             self._deliver(self.kept.work(action.key))
+        if work.kind is Kind.EVENT and self.is_settled(work.key):
+            run = self._undecided.pop(work.key, None)
+            if run is not None and run not in self._undecided.values():
+                del self._answers[run]
 
     def _deliver(self, work: Work | None) -> None:
         if work is None or work.is_settled:
@@ -111,28 +147,6 @@ class Rehearsal:
         self.kept.claim(work.key, owner=owner, now=self.now, lease=LEASE)
         result = {"outcome": str(Outcome.DELIVERED)}
         self.kept.settle(work.key, owner=owner, now=self.now, result=result)
-
-
-class _Copy(MemoryLedger):
-    """A ledger in memory that begins as another one is, which is only read."""
-
-    def __init__(self, original: Ledger | None) -> None:
-        super().__init__()
-        self._original = original
-        self._known: set[str] = set()
-
-    def subjects(self, keys: Sequence[str]) -> Sequence[Subject]:
-        new = [key for key in keys if key not in self._known]
-        if self._original is not None and new:
-            for subject in self._original.subjects(new):
-                if subject.version:
-                    super().decide([Change(Subject(subject.key, {}), subject.body)], [])
-        self._known.update(new)
-        return super().subjects(keys)
-
-    def work(self, key: str) -> Work | None:
-        found = super().work(key)
-        return found if found or self._original is None else self._original.work(key)
 
 
 class _Nowhere:

@@ -41,7 +41,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         topic=topic(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC),
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
-        secrets=_secrets(environ),
+        secrets=secrets(environ),
         pubsub_host=emulator_host(environ, "PUBSUB_EMULATOR_HOST"),
         secret_manager_host=secret_manager_host(environ),
         log_level=log_level(environ),
@@ -62,7 +62,8 @@ def _needs_project(settings: Settings) -> bool:
     )
 
 
-def _secrets(environ: Mapping[str, str]) -> tuple[SecretRef, ...]:
+def secrets(environ: Mapping[str, str]) -> tuple[SecretRef, ...]:
+    """Where the secrets are that a webhook may be signed with; raises Mistake."""
     refs: list[SecretRef] = []
     for position, written in enumerate(environ.get("WEBHOOK_SECRETS", "").split(","), start=1):
         if written.strip():

@@ -15,9 +15,12 @@ from google.cloud.secretmanager_v1.types import (
     AccessSecretVersionRequest,
     AccessSecretVersionResponse,
     AddSecretVersionRequest,
+    CreateSecretRequest,
+    Secret,
     SecretPayload,
     SecretVersion,
 )
+from google.iam.v1 import iam_policy_pb2  # type: ignore[import-untyped]
 
 from lab.crc32c import crc32c
 from lab.faults import Faults
@@ -47,6 +50,10 @@ class SecretManager:
         methods = {
             "AccessSecretVersion": self._method(AccessSecretVersionRequest, self._access),
             "AddSecretVersion": self._method(AddSecretVersionRequest, self._add),
+            "CreateSecret": self._method(CreateSecretRequest, self._create),
+            "TestIamPermissions": self._method(
+                iam_policy_pb2.TestIamPermissionsRequest, self._permissions
+            ),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         port = server.add_insecure_port("127.0.0.1:0")
@@ -71,8 +78,12 @@ class SecretManager:
 
         return grpc.unary_unary_rpc_method_handler(
             answer,
-            request_deserializer=request_type.deserialize,
-            response_serializer=lambda told: type(told).serialize(told),
+            request_deserializer=(
+                request_type.FromString
+                if request_type is iam_policy_pb2.TestIamPermissionsRequest
+                else request_type.deserialize
+            ),
+            response_serializer=_serialized,
         )
 
     def _suffer(self, path: str, carry_out: Callable[[], Any]) -> Any:
@@ -97,16 +108,45 @@ class SecretManager:
         version = self.secrets.add(request.parent, payload.data)
         return SecretVersion(name=version.name, state=version.state.value)
 
+    def _create(self, request: CreateSecretRequest) -> Secret:
+        replication = request.secret.replication
+        if "automatic" not in replication and "user_managed" not in replication:
+            details = "Secret.replication must be provided."
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, details)
+        name = self.secrets.create(request.parent, request.secret_id)
+        return Secret(name=name, replication=replication)
+
+    def _permissions(
+        self, request: iam_policy_pb2.TestIamPermissionsRequest
+    ) -> iam_policy_pb2.TestIamPermissionsResponse:
+        granted = self.secrets.granted(request.resource, request.permissions)
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=granted)
+
+
+def _serialized(told: Any) -> bytes:
+    """An answer on the wire: one of Google's wrappers, or a plain message."""
+    is_plain = isinstance(told, iam_policy_pb2.TestIamPermissionsResponse)
+    wire: bytes = told.SerializeToString() if is_plain else type(told).serialize(told)
+    return wire
+
 
 def _routed(request: Any, context: grpc.ServicerContext) -> Any:
     """`request`, if the header names its resource too: Google routes by that, not by the message.
 
     The client library sets it.
     """
-    field = "parent" if isinstance(request, AddSecretVersionRequest) else "name"
+    field = _ROUTED_BY[type(request)]
     metadata = dict(context.invocation_metadata())
     params = parse_qs(str(metadata.get("x-goog-request-params", "")))
     if params.get(field) != [getattr(request, field)]:
         details = f"x-goog-request-params does not hold the request's {field}."
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, details)
     return request
+
+
+_ROUTED_BY = {
+    AccessSecretVersionRequest: "name",
+    AddSecretVersionRequest: "parent",
+    CreateSecretRequest: "parent",
+    iam_policy_pb2.TestIamPermissionsRequest: "resource",
+}

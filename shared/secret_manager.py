@@ -40,6 +40,12 @@ def _client(host: str | None) -> SecretManagerServiceClient:
     return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
 
 
+def client(host: str | None) -> SecretManagerServiceClient:
+    """Google's client, made once; `host` is a stand-in's host:port. Raises GoogleAuthError."""
+    with _making:
+        return _client(host)
+
+
 @dataclass(frozen=True)
 class Version:
     """One version: its full name, which ends in its number, and its payload as text."""
@@ -56,9 +62,7 @@ def access(name: str, *, host: str | None, timeout_s: float) -> Version:
     `timeout_s`. Safe to repeat.
     """
     try:
-        with _making:
-            client = _client(host)
-        answer = client.access_secret_version(
+        answer = client(host).access_secret_version(
             name=name,
             timeout=timeout_s,
             # the library's default waits two seconds before its second try

@@ -10,6 +10,12 @@ from urllib.parse import urlsplit
 
 from shared.errors import Mistake, PermanentFailure
 
+NO_CREDENTIALS = (
+    "there are no Google credentials here: run `gcloud auth application-default login`, or as a "
+    "service account"
+)
+"""Why Google could not be asked, and what mends it."""
+
 DEFAULT_TOPIC = "dbt-cloud-events"
 """What `PUBSUB_TOPIC` is when it is not set: the topic of events."""
 
@@ -108,8 +114,8 @@ class GoogleProject:
             project = None
         if not project:
             raise PermanentFailure(
-                "no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT, "
-                "or run where there are credentials that name one"
+                "no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT, or run where there "
+                "are credentials that name one (`gcloud auth application-default login`)"
             )
         return str(project)
 

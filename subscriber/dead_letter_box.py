@@ -79,16 +79,27 @@ class DeadLetterBox:
             sorted(seen, key=_age)[:limit], more=len(seen) > limit or not look.is_complete
         )
 
-    def data(self, letter_id: str) -> bytes | None:
-        """What the letter holds: an action as JSON, or the message as it came. None: not found."""
+    def letter(self, letter_id: str) -> tuple[DeadLetter, bytes] | None:
+        """The letter, and what it holds: an action as JSON, or the message as it came.
+
+        None: not found.
+        """
         with self._looking() as look:
             for message in look.messages(HELD_LIMIT):
                 if message.id == letter_id:
-                    return message.data
+                    return dead_letter.read(message), message.data
         return None
 
-    def replay(self, ids: Collection[str]) -> Replay:
-        """Have the letters of these ids dealt with again; all others stay as they are."""
+    def data(self, letter_id: str) -> bytes | None:
+        """What the letter holds. None: not found."""
+        found = self.letter(letter_id)
+        return found and found[1]
+
+    def replay(self, ids: Collection[str], *, dry_run: bool = False) -> Replay:
+        """Have the letters of these ids dealt with again; all others stay as they are.
+
+        With `dry_run` the results are what would become of each, and nothing is changed.
+        """
         wanted = dict.fromkeys(ids)
         found: dict[str, _Found] = {}
         with self._looking() as look:
@@ -97,7 +108,7 @@ class DeadLetterBox:
                     found[message.id] = _Found.of(message)
                     if len(found) == len(wanted):
                         break
-            results = self._replay(look, found.values())
+            results = self._replay(look, found.values(), dry_run=dry_run)
         where = "the dead letters" if look.is_complete else "those that there was time to look at"
         results += [
             Replayed(missing, Outcome.NOT_FOUND, f"it is not among {where}")
@@ -106,10 +117,10 @@ class DeadLetterBox:
         ]
         return Replay(results, more=False)
 
-    def replay_all(self) -> Replay:
+    def replay_all(self, *, dry_run: bool = False) -> Replay:
         """Have what is in the box now dealt with again, the oldest first.
 
-        What becomes a dead letter anew meanwhile is not replayed again.
+        What becomes a dead letter anew meanwhile is not replayed again. `dry_run`: see `replay`.
         """
         found: list[_Found] = []
         size_bytes = 0
@@ -119,10 +130,12 @@ class DeadLetterBox:
                 size_bytes += len(found[-1].data)
                 if size_bytes >= REPLAY_LIMIT_BYTES:
                     break
-            results = self._replay(look, found)
+            results = self._replay(look, found, dry_run=dry_run)
         return Replay(results, more=not look.is_complete)
 
-    def _replay(self, look: "_Look", found: Collection["_Found"]) -> list[Replayed]:
+    def _replay(
+        self, look: "_Look", found: Collection["_Found"], *, dry_run: bool
+    ) -> list[Replayed]:
         """Deal with letters that are all leased already: what comes of it is not among them."""
         results: list[Replayed] = []
         reopened: set[str] = set()
@@ -131,26 +144,33 @@ class DeadLetterBox:
                 results.append(kept(each.letter, "there was no time left; replay it again"))
                 continue
             try:
-                result = self._one(each, reopened)
+                result = self._would(each, reopened) if dry_run else self._one(each, reopened)
             except (Failure, Mistake) as failure:
                 result = kept(each.letter, str(failure))
-            if result.outcome is not Outcome.KEPT:
+            if result.outcome is Outcome.REOPENED:
+                reopened.add(each.letter.key)
+            if result.outcome is not Outcome.KEPT and not dry_run:
                 result = self._without_letter(look, result)
             results.append(result)
         return results
 
-    def _one(self, found: "_Found", reopened: set[str]) -> Replayed:
+    def _would(self, found: "_Found", reopened: set[str]) -> Replayed:
+        """What would become of a letter, if those before it were replayed as well."""
         letter = found.letter
         if not letter.names_work:
-            self.events.publish(found.data, unmarked(letter.attributes))
             return Replayed(letter.id, Outcome.PUBLISHED, "published again", letter)
         if letter.key in reopened:
             return taken(letter, "another letter of it was replayed just now")
-        result = self._by_ledger(letter)
+        return self._by_ledger(letter)
+
+    def _one(self, found: "_Found", reopened: set[str]) -> Replayed:
+        letter = found.letter
+        result = self._would(found, reopened)
+        if result.outcome is Outcome.PUBLISHED:
+            self.events.publish(found.data, unmarked(letter.attributes))
         if result.outcome is not Outcome.REOPENED:
             return result
         if self.ledger.reopen(letter.key, now=self.clock()):
-            reopened.add(letter.key)
             return result
         # it has been reopened by somebody else since, or has been forgotten
         again = self._by_ledger(letter)

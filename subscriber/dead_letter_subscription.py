@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
+from shared.settings import NO_CREDENTIALS
 from subscriber.dead_letter import Message
 
 LEASE_S = 180
@@ -151,13 +152,17 @@ class DeadLetterSubscription:
         except exceptions.PermissionDenied:
             raise PermanentFailure(
                 f"the subscription {name} may not be read: give this account "
-                "roles/pubsub.subscriber and roles/pubsub.viewer on it"
+                "roles/pubsub.subscriber and roles/pubsub.viewer on it: gcloud pubsub "
+                f"subscriptions add-iam-policy-binding {name} --member=user:YOU "
+                "--role=roles/pubsub.subscriber, and the same with --role=roles/pubsub.viewer"
             ) from None
         except GoogleAuthError:
-            raise PermanentFailure("there are no Google credentials here") from None
+            raise PermanentFailure(NO_CREDENTIALS) from None
         except exceptions.InvalidArgument:
             raise PermanentFailure(f"the subscription {name}: Pub/Sub takes no such call") from None
-        except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
+        except exceptions.RetryError:
+            raise TemporaryFailure(f"the subscription {name}: Pub/Sub does not answer") from None
+        except exceptions.GoogleAPICallError as error:
             raise TemporaryFailure(f"the subscription {name}: {type(error).__name__}") from None
 
     def _connected(self) -> Any:

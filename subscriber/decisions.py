@@ -1,10 +1,10 @@
 """Decisions: what follows from an event, written down at once with the actions it calls for."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from shared import event as events
 from shared import log
@@ -16,6 +16,7 @@ from subscriber.configuration import Configuration
 from subscriber.consequences import Consequences, consequences
 from subscriber.dead_letters import DeadLetters
 from subscriber.episodes import Episode
+from subscriber.event_record import called_for, recorded
 from subscriber.ledger.contract import Kind, Ledger, Refusal, Settlement, Work
 from subscriber.look import Look
 from subscriber.message import left_of, overtaken
@@ -23,6 +24,7 @@ from subscriber.remembered import Remembered, recall, write
 from subscriber.rules import Rule
 from subscriber.run import Answer, Outcome, Question, Status, outcome
 from subscriber.states import Slot, State
+from subscriber.telling import page_of
 from subscriber.tried import Outcome as Tried
 from subscriber.tried import is_refused
 from subscriber.wording import plain, worded
@@ -42,8 +44,6 @@ GIVE_UP_AFTER = timedelta(hours=24)
 ATTEMPTS_LIMIT = 100
 ROUNDS = 40  # decisions lost to others, or parts of a large one, before it is left for a tick
 NODES_ASKED = 50  # of open alerts, whether the project still has them
-RECORD_LIMIT = 200  # rules, reasons and actions that are kept with an event
-TEXT_LIMIT = 200  # characters of each
 
 
 def event_key(event: RunEvent) -> str:
@@ -94,6 +94,7 @@ class Decisions:
         asked: Question | None = None
         answer = Answer()
         told: list[Action] = []
+        timed: list[str] = []
         for _ in range(ROUNDS):
             remembered = recall(self.ledger, event)
             if not self._concerns(event, decision.outcome, remembered.state):
@@ -111,11 +112,14 @@ class Decisions:
             never = self._never_opened(remembered.state, look)
             follows = consequences(look, remembered.state.without(set(never)))
             follows = self._with_what_was_told(follows)
-            if wait and not follows.actions:
-                self._wait(decision, answer)
+            called = called_for(work, told)
+            if wait and all(action.key in called for action in follows.actions):
+                self._wait(decision, answer, called)
                 return told
             is_last = follows.is_whole and not wait
-            settles = self._settlement(decision, look, follows, told) if is_last else None
+            keys = called_for(work, [*told, *follows.actions])
+            timers = [*timed, *(timer.key for timer in follows.timers)]
+            settles = self._settlement(decision, look, follows, keys, timers) if is_last else None
             over = [
                 self._never_to_open(key, remembered.state.episodes[slot], look.now)
                 for slot, key in never.items()
@@ -123,6 +127,7 @@ class Decisions:
             if write(self.ledger, remembered, follows, event, look.now, settles, over):
                 _log(decision, follows)
                 told += follows.actions
+                timed = timers
                 if is_last:
                     return told
             elif self._is_taken_over(decision):
@@ -255,28 +260,39 @@ class Decisions:
         work = self.ledger.work(decision.work.key)
         return work is None or work.is_settled or work.owner != decision.owner
 
-    def _wait(self, decision: "_Decision", answer: Answer) -> None:
+    def _wait(self, decision: "_Decision", answer: Answer, called: Sequence[str]) -> None:
         limit = DOWN_LIMIT if answer.was_down else WAIT_LIMIT
         due_at = min(self.clock() + WAIT, decision.work.recorded_at + limit)
         log.info("waiting for metadata", **decision.about(), due_at=due_at)
         work = decision.work
-        reason = {"reason": "dbt Cloud does not know the nodes yet"}
-        result = reason | ({"replayed": True} if _is_replayed(work) else {})
-        self.ledger.postpone(work.key, owner=decision.owner, due_at=due_at, result=result)
+        result: dict[str, Any] = {"reason": "dbt Cloud does not know the nodes yet"}
+        result |= {"replayed": True} if _is_replayed(work) else {}
+        # by rules that do not wait
+        result |= {"actions": called} if called else {}
+        kept = recorded(result)
+        self.ledger.postpone(work.key, owner=decision.owner, due_at=due_at, result=kept)
 
     def _settlement(
-        self, decision: "_Decision", look: Look, follows: Consequences, told: Sequence[Action]
+        self,
+        decision: "_Decision",
+        look: Look,
+        follows: Consequences,
+        actions: Sequence[str],
+        timers: Sequence[str],
     ) -> Settlement:
         result = {
             "outcome": decision.outcome,
+            "at": look.now.isoformat(),
+            "link": look.telling.link,
             "warned": look.answer.warned if decision.outcome is Outcome.SUCCEEDED else None,
             "late": look.is_late,
-            "actions": [action.key for action in (*told, *follows.actions)][:RECORD_LIMIT],
-            "rules": _bounded(follows.rules),
-            "reasons": _bounded(follows.reasons),
-            "notes": [note[:TEXT_LIMIT] for note in look.answer.notes[:RECORD_LIMIT]],
+            "actions": actions,
+            "timers": timers,
+            "rules": follows.rules,
+            "reasons": follows.reasons,
+            "notes": look.answer.notes,
         }
-        return Settlement(decision.work.key, decision.owner, look.now, result)
+        return Settlement(decision.work.key, decision.owner, look.now, recorded(result))
 
     def _settle(self, decision: "_Decision", reason: str) -> Sequence[Action]:
         log.info("nothing to do", **decision.about(), reason=reason)
@@ -284,21 +300,31 @@ class Decisions:
             rule.name: rule.when.missed(decision.event) or f"the run {decision.outcome}"
             for rule in self.configuration.rules
         }
-        result = {"outcome": decision.outcome, "reason": reason, "rules": _bounded(rules)}
-        work, now = decision.work, self.clock()
-        self.ledger.settle(work.key, owner=decision.owner, now=now, result=result)
+        event, work, now = decision.event, decision.work, self.clock()
+        link = page_of(event, self.configuration.dbt_cloud.host, "runs", event.run_id)
+        result = {
+            "outcome": decision.outcome,
+            "at": now.isoformat(),
+            "link": link,
+            "reason": reason,
+            "actions": called_for(work, ()),
+            "rules": rules,
+        }
+        self.ledger.settle(work.key, owner=decision.owner, now=now, result=recorded(result))
         return ()
 
     def _give_up(self, work: Work, owner: str, reason: str) -> None:
         log.error("event given up", event=work.key, reason=reason)
-        result = {"outcome": "given up", "reason": reason}
+        now = self.clock()
+        result: dict[str, Any] = {"outcome": "given up", "at": now.isoformat(), "reason": reason}
+        result |= {"actions": called_for(work, ())}
         attributes = {"content": "event", "event": work.key}
         try:
             self.dead_letters.leave(work.body["event"].encode(), attributes, reason)
         except PermanentFailure as failure:
             log.error("not among the dead letters", event=work.key, reason=str(failure))
             result["dead_letters"] = str(failure)
-        self.ledger.settle(work.key, owner=owner, now=self.clock(), result=result)
+        self.ledger.settle(work.key, owner=owner, now=now, result=recorded(result))
 
 
 @dataclass(frozen=True)
@@ -333,9 +359,3 @@ def _was_refused(work: Work | None) -> bool:
 def _log(decision: _Decision, follows: Consequences) -> None:
     actions = [action.key for action in follows.actions]
     log.info("decided", **decision.about(), actions=actions, reasons=dict(follows.reasons))
-
-
-def _bounded(said: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name[:TEXT_LIMIT]: reason[:TEXT_LIMIT] for name, reason in list(said.items())[:RECORD_LIMIT]
-    }

@@ -161,10 +161,15 @@ def clean(text: str) -> str:
     Without ANSI colours, control characters and what is no character at all; without characters
     that are not seen but change how a text reads; with what looks like a secret redacted.
     """
+    return redacted(visible(text)).strip()
+
+
+def visible(text: str) -> str:
+    """The same with what looks like a secret left in it: for words of our own."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in plain or "\x9b" in plain:
         plain = _ANSI.sub("", plain)
-    return redacted(_UNSEEN.sub("", plain)).strip()
+    return _UNSEEN.sub("", plain)
 
 
 def telling_line(error: str) -> str:

@@ -37,6 +37,11 @@ class Claim:
         kept = self.work.result.get("so_far")
         return Handle(**kept) if kept else None
 
+    def heard(self, now: Sequence[Action]) -> dict[str, Any]:
+        """For the result: the actions by which others heard that it does not go well."""
+        keys = [*self.work.result.get("actions", ()), *(action.key for action in now)]
+        return {"actions": keys} if keys else {}
+
 
 @dataclass(frozen=True)
 class Endings:
@@ -52,6 +57,8 @@ class Endings:
     ) -> None:
         """Settled; `then` is recorded with it, all or nothing."""
         result = {"key": handle.key[:ANSWER_LIMIT], "url": handle.url[:ANSWER_LIMIT]}
+        # whoever reads what came of a refresh finds how it went on
+        result |= {"follow": then[0].key} if then else {}
         log.info("delivered", **_about(claim, action), url=result["url"] or None)
         tried = claim.tried.and_now(self.clock(), Outcome.DELIVERED)
         if not self._settle(claim, Outcome.DELIVERED, tried, result, then):
@@ -87,7 +94,7 @@ class Endings:
         wait_s = max(backoff_s(work.attempts, self.jitter()), failure.retry_after_s or 0.0)
         left_alone_until = now + timedelta(seconds=wait_s)
         due_at = max(left_alone_until, now + not_before)
-        self._is_late(claim, action, f"it could not be started: {failure}")
+        heard = self._is_late(claim, action, f"it could not be started: {failure}")
         log.warning(
             "not delivered yet",
             **_about(claim, action),
@@ -101,14 +108,14 @@ class Endings:
             str(failure),
             tried.and_now(now, Outcome.NOT_YET, str(failure)),
             so_far=so_far,
+            heard=heard,
         )
         return left_alone_until
 
     def waits(self, claim: Claim, action: Action, due_at: datetime, reason: str) -> None:
         """Due again at `due_at`; nothing was tried, and it counts as no attempt."""
-        self._is_late(claim, action, f"it could not be started: {reason}")
-        tried = claim.tried
-        self._postpone(claim, due_at, reason, tried, counted=False)
+        heard = self._is_late(claim, action, f"it could not be started: {reason}")
+        self._postpone(claim, due_at, reason, claim.tried, counted=False, heard=heard)
 
     def unreadable(self, claim: Claim, failure: TemporaryFailure) -> None:
         """What this version of the program cannot read waits for one that can, for a day."""
@@ -128,9 +135,10 @@ class Endings:
 
         Who is to hear of a refresh that does not end well hears of one that could not begin.
         """
+        heard: Sequence[Action] = ()
         if action.verb is Verb.REFRESH:
             end = End(Ending.REFUSED, reason[:ANSWER_LIMIT])
-            RefreshEnds(self.ledger).record(action, end, self.clock())
+            heard = RefreshEnds(self.ledger).record(action, end, self.clock())
         if action.verb is Verb.CLOSE and action.episode_key not in reason:
             reason = f"{reason}; close the alert {action.episode_key} by hand"
         attributes = {
@@ -138,7 +146,7 @@ class Endings:
             "verb": str(action.verb),
             "episode": action.episode_key,
         }
-        self.given_up(claim, reason, attributes, may_have_arrived=may_have_arrived)
+        self.given_up(claim, reason, attributes, may_have_arrived=may_have_arrived, heard=heard)
 
     def given_up(
         self,
@@ -147,6 +155,7 @@ class Endings:
         attributes: Mapping[str, str] | None = None,
         *,
         may_have_arrived: bool = False,
+        heard: Sequence[Action] = (),
     ) -> None:
         """A dead letter; if that cannot be left now, due again."""
         work, now = claim.work, self.clock()
@@ -160,14 +169,14 @@ class Endings:
         except TemporaryFailure as failure:
             due_at = now + timedelta(seconds=backoff_s(work.attempts, self.jitter()))
             reason = f"{reason}; not among the dead letters: {failure}"
-            self._postpone(claim, due_at, reason, tried)
+            self._postpone(claim, due_at, reason, tried, heard=heard)
             return
         except Failure as failure:
             log.error("not among the dead letters", action=work.key, reason=str(failure))
             result["dead_letters"] = str(failure)[:ANSWER_LIMIT]
-        self._settle(claim, Outcome.REFUSED, tried, result)
+        self._settle(claim, Outcome.REFUSED, tried, result, heard=heard)
 
-    def _is_late(self, claim: Claim, action: Action, reason: str) -> None:
+    def _is_late(self, claim: Claim, action: Action, reason: str) -> Sequence[Action]:
         """Have it told that a refresh did not begin in time; it is tried on all the same."""
         timeout = timedelta(seconds=action.timeout_s)
         if (
@@ -176,7 +185,8 @@ class Endings:
             and self.clock() >= claim.work.recorded_at + timeout
         ):
             end = End(Ending.TIMED_OUT, f"{reason[:ANSWER_LIMIT]} (after {said(timeout)})")
-            RefreshEnds(self.ledger).record(action, end, self.clock())
+            return RefreshEnds(self.ledger).record(action, end, self.clock())
+        return ()
 
     def _settle(
         self,
@@ -185,8 +195,9 @@ class Endings:
         tried: Tried,
         told: Mapping[str, Any],
         then: Sequence[Work] = (),
+        heard: Sequence[Action] = (),
     ) -> bool:
-        result = {"outcome": str(outcome), **told, **tried.told_at_last()}
+        result = {"outcome": str(outcome), **told, **tried.told_at_last(), **claim.heard(heard)}
         # a replay does not do again what was done
         result |= {"so_far": asdict(claim.so_far)} if claim.so_far else {}
         now, key = self.clock(), claim.work.key
@@ -203,9 +214,10 @@ class Endings:
         *,
         counted: bool = True,
         so_far: Handle | None = None,
+        heard: Sequence[Action] = (),
     ) -> None:
         done = so_far or claim.so_far
-        result = {"reason": reason[:ANSWER_LIMIT], **tried.told()}
+        result = {"reason": reason[:ANSWER_LIMIT], **tried.told(), **claim.heard(heard)}
         result |= {"so_far": asdict(done)} if done else {}
         self.ledger.postpone(
             claim.work.key, owner=claim.owner, due_at=due_at, result=result, counted=counted

@@ -134,7 +134,8 @@ class Following:
 
     def _end(self, claim: Claim, follow: Follow, ending: Ending, reason: str = "") -> None:
         now = self.clock()
-        result = _kept(follow) | {"outcome": str(ending), "reason": reason[:REASON_LIMIT]}
+        result = _kept(follow) | {"outcome": str(ending), "at": now.isoformat()}
+        result |= {"reason": reason[:REASON_LIMIT]}
         settles = Settlement(claim.work.key, claim.owner, now, result)
         end = End(ending, reason[:REASON_LIMIT], follow.handle.url)
         RefreshEnds(self.ledger).record(follow.refresh, end, now, settles)

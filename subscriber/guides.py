@@ -58,10 +58,14 @@ def configuration(environ: Mapping[str, str]) -> Configuration:
             "nothing to do: write afterrun.yaml (see afterrun.example.yaml), or set "
             f"PD_ROUTING_KEY, or {', '.join(MODE.values())}"
         )
+    return Configuration(dbt_cloud(environ), destinations, tuple(rules))
+
+
+def dbt_cloud(environ: Mapping[str, str]) -> DbtCloudSettings:
+    """Where dbt Cloud is and what opens it; raises Mistake."""
     if not text(environ, DBT_CLOUD["token"]):
         raise Mistake(f"{DBT_CLOUD['token']}: missing; a service token that may read runs")
-    dbt_cloud = _read(DbtCloudSettings, environ, DBT_CLOUD)
-    return Configuration(dbt_cloud, destinations, tuple(rules))
+    return _read(DbtCloudSettings, environ, DBT_CLOUD)
 
 
 def set_beside(environ: Mapping[str, str], references: Iterable[SecretRef]) -> list[str]:

@@ -174,6 +174,31 @@ class Outbound:
             limit=ANSWER_LIMIT_BYTES,
         )
 
+    def put_json(
+        self, url: str, body: object, *, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """PUT `body` as JSON in the place of what is there."""
+        return self._json(
+            "PUT",
+            url,
+            body,
+            headers=headers,
+            auth=NoAuth(),
+            repeatable=True,
+            limit=ANSWER_LIMIT_BYTES,
+        )
+
+    def delete(self, url: str, *, headers: Mapping[str, str] | None = None) -> Reply:
+        """DELETE `url`. Not repeated once it may have arrived: it would find nothing there."""
+        return self._request(
+            "DELETE",
+            url,
+            headers=headers or {},
+            auth=NoAuth(),
+            repeatable=False,
+            limit=ANSWER_LIMIT_BYTES,
+        )
+
     def post_form(
         self,
         url: str,
@@ -217,7 +242,7 @@ class Outbound:
 
     def _json(
         self,
-        method: Literal["POST", "PATCH"],
+        method: Literal["POST", "PATCH", "PUT"],
         url: str,
         body: object,
         *,
@@ -241,7 +266,7 @@ class Outbound:
 
     def _request(
         self,
-        method: Literal["GET", "POST", "PATCH"],
+        method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"],
         url: str,
         *,
         headers: Mapping[str, str],

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared import log
 from shared.errors import TemporaryFailure
@@ -71,8 +72,9 @@ class RefreshEnds:
         if not changed and settles is None:
             return found
         if settles is not None:
-            reasons = {"told": found.reasons} if found.reasons else {}
-            settles = replace(settles, result=settles.result | reasons)
+            told: dict[str, Any] = {"told": found.reasons} if found.reasons else {}
+            told |= {"actions": [action.key for action in found.actions]}
+            settles = replace(settles, result=settles.result | told)
         return found if self.ledger.decide(changed, due, settles) else None
 
     def _that_opened(self, state: State) -> State:

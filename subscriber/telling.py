@@ -95,11 +95,7 @@ class Telling:
         return self._page("jobs", self.event.job_id)
 
     def _page(self, of: str, id_: str) -> str:
-        event = self.event
-        if not event.project_id:
-            return ""
-        base = f"https://{self.configuration.dbt_cloud.host}"
-        return f"{base}/deploy/{event.account_id}/projects/{event.project_id}/{of}/{id_}"
+        return page_of(self.event, self.configuration.dbt_cloud.host, of, id_)
 
     @property
     def _occurred_at(self) -> datetime:
@@ -116,6 +112,13 @@ class Telling:
         )
         named = tuple(name for name in found if name)
         return named[0] if named and len(found) == 1 else "", named[:OWNERS_LIMIT]
+
+
+def page_of(event: RunEvent, host: str, of: str, id_: str) -> str:
+    """The page of a run or a job as dbt Cloud's own links are made; empty if that is not known."""
+    if not event.project_id:
+        return ""
+    return f"https://{host}/deploy/{event.account_id}/projects/{event.project_id}/{of}/{id_}"
 
 
 def of_episode(

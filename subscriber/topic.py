@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.errors import PermanentFailure, TemporaryFailure
+from shared.settings import NO_CREDENTIALS
 
 PUBLISH_TIMEOUT_S = 5.0
 
@@ -57,7 +58,7 @@ class Topic:
         except exceptions.InvalidArgument:
             raise PermanentFailure(f"the {self._called} {topic}: not valid, or too large") from None
         except GoogleAuthError:
-            raise PermanentFailure("there are no Google credentials here") from None
+            raise PermanentFailure(NO_CREDENTIALS) from None
         except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
             raise TemporaryFailure(f"the {self._called}: {type(error).__name__}") from None
 

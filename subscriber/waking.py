@@ -111,8 +111,9 @@ class Waking:
         return ()
 
     def _settle(self, timer: Timer, owner: str, reason: str) -> Sequence[Action]:
-        result = {"outcome": "nothing", "reason": reason}
-        self.ledger.settle(timer.key, owner=owner, now=self.clock(), result=result)
+        now = self.clock()
+        result = {"outcome": "nothing", "at": now.isoformat(), "reason": reason}
+        self.ledger.settle(timer.key, owner=owner, now=now, result=result)
         return ()
 
     def _written(
@@ -126,7 +127,8 @@ class Waking:
     ) -> Sequence[Action] | None:
         now = self.clock()
         keys = [action.key for action in actions]
-        result = {"outcome": "told", "reason": reason, "actions": keys}
+        result = {"outcome": "told", "at": now.isoformat(), "reason": reason, "actions": keys}
+        result |= {"timers": [each.key for each in after_that]}
         due = [action.work(now) for action in actions] + [each.work(now) for each in after_that]
         settles = Settlement(timer.key, owner, now, result)
         if not self.ledger.decide(changed, due, settles):

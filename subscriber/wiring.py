@@ -73,14 +73,17 @@ def _subscriber() -> Subscriber:
     )
 
 
-def dead_letter_box(places: Places) -> DeadLetterBox:
-    """For an operator: the dead letters of these places, to list and to replay."""
+def dead_letter_box(places: Places, kept: Ledger | None = None) -> DeadLetterBox:
+    """For an operator: the dead letters of these places, to list and to replay.
+
+    `kept` is the ledger of these places, if there is one already.
+    """
     return DeadLetterBox(
         DeadLetterSubscription(
             lambda: subscription_path(places.dead_letter_subscription, places.project),
             lambda: topic_path(places.dead_letter_topic, places.project),
         ),
-        ledger(places),
+        kept or ledger(places),
         Topic(
             "topic of events",
             "PUBSUB_TOPIC",
@@ -90,9 +93,9 @@ def dead_letter_box(places: Places) -> DeadLetterBox:
     )
 
 
-def silences(places: Places) -> Silences:
+def silences(places: Places, kept: Ledger | None = None) -> Silences:
     """For an operator: the silences of this ledger, to make, list and end."""
-    return Silences(ledger(places), NOW)
+    return Silences(kept or ledger(places), NOW)
 
 
 def secret_reader(places: Places) -> SecretReader:
@@ -157,15 +160,19 @@ def _of_dbt_cloud() -> Outbound:
     return Outbound(read_timeout_s=4.0, whole_answer_s=30.0)
 
 
-def ledger(places: Places) -> Ledger:
-    """The ledger of these places; no network before it is first used."""
+def ledger(places: Places, *, must_exist: bool = False) -> Ledger:
+    """The ledger of these places; no network before it is first used.
+
+    With `must_exist` a database in which nothing was ever recorded is refused, and not made ours.
+    """
     # imported where chosen: Firestore's client takes a quarter of a second
     match places.ledger.kind:
         case "firestore":
             from subscriber.ledger.firestore import FirestoreLedger
 
             project, _, database = places.ledger.where.partition("/")
-            return FirestoreLedger(project, database, places.firestore_host)
+            host = places.firestore_host
+            return FirestoreLedger(project, database, host, must_exist=must_exist)
         case "sqlite":
             from subscriber.ledger.sqlite import SqliteLedger
 

@@ -17,8 +17,12 @@ RUNNER_TOKEN = "dbtc_lab-may-run-jobs"
 BLIND_TOKEN = "dbtc_lab-may-run-jobs-unseen"
 """A service token that runs jobs and views nothing: what it may is told apart in the answers."""
 
-KNOWN = frozenset({TOKEN, METADATA_TOKEN, RUNNER_TOKEN, BLIND_TOKEN})
-VIEW = frozenset({TOKEN, RUNNER_TOKEN})
+MANAGER_TOKEN = "dbtc_lab-may-manage-webhooks"
+"""A service token with the permission Developer: it manages webhooks, and views what others do."""
+
+KNOWN = frozenset({TOKEN, METADATA_TOKEN, RUNNER_TOKEN, BLIND_TOKEN, MANAGER_TOKEN})
+VIEW = frozenset({TOKEN, RUNNER_TOKEN, MANAGER_TOKEN})
+MANAGE = frozenset({MANAGER_TOKEN})
 RUN = frozenset({RUNNER_TOKEN, BLIND_TOKEN})
 
 

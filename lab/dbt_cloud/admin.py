@@ -1,12 +1,12 @@
-"""The Admin API, version 2: reads accounts, runs and artifacts, and runs jobs.
+"""The Admin API, version 2: reads accounts, what they hold, runs and artifacts, and runs jobs.
 
 Source: https://docs.getdbt.com/dbt-cloud/api-v2
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lab.dbt_cloud import access, admin_answers, retries, run_list, run_request
+from lab.dbt_cloud import access, admin_answers, name_list, retries, run_list, run_request
 from lab.dbt_cloud.run_request import Asked
-from lab.dbt_cloud.state import CauseCategory, Job, Run
+from lab.dbt_cloud.state import CauseCategory, Environment, Job, Project, Run
 
 RETRIED = Asked("Retry of a failed run", {})
 AFRESH = Asked("Triggered via API", {})
+
+T = TypeVar("T", Project, Environment, Job)
 
 
 class Account(Protocol):
@@ -33,6 +35,12 @@ class Account(Protocol):
     account_name: str
     metadata_only_refusal: int
     run_refusal: int
+
+    @property
+    def projects(self) -> dict[int, Project]: ...
+
+    @property
+    def environments(self) -> dict[int, Environment]: ...
 
     @property
     def jobs(self) -> dict[int, Job]: ...
@@ -58,6 +66,9 @@ class AdminApi:
         self.app = Starlette(
             routes=[
                 Route(prefix, self._list_accounts),
+                Route(prefix + "{account_id:int}/projects/", self._list_projects),
+                Route(prefix + "{account_id:int}/environments/", self._list_environments),
+                Route(prefix + "{account_id:int}/jobs/", self._list_jobs),
                 Route(prefix + "{account_id:int}/runs/", self._list_runs),
                 Route(of_run, self._run),
                 Route(of_run + "artifacts/", self._list_artifacts),
@@ -77,6 +88,30 @@ class AdminApi:
         ours = admin_answers.account(self._account.account_id, self._account.account_name)
         extra = admin_answers.listing("id", {}, count=1, total=1)
         return JSONResponse(admin_answers.envelope([ours], extra))
+
+    async def _list_projects(self, request: Request) -> Response:
+        return self._listed(request, self._account.projects, admin_answers.project)
+
+    async def _list_environments(self, request: Request) -> Response:
+        return self._listed(request, self._account.environments, admin_answers.environment)
+
+    async def _list_jobs(self, request: Request) -> Response:
+        return self._listed(request, self._account.jobs, admin_answers.listed_job)
+
+    def _listed(
+        self,
+        request: Request,
+        all_of_them: Mapping[int, T],
+        told: Callable[[T, int], dict[str, Any]],
+    ) -> Response:
+        self._authorise(request, access.VIEW, self._account.metadata_only_refusal)
+        try:
+            page = name_list.page(list(all_of_them.values()), request.query_params)
+        except ValueError:
+            raise HTTPException(400) from None
+        data = [told(each, self._account.account_id) for each in page.rows]
+        extra = admin_answers.listing(page.order_by, page.filters, len(data), page.total)
+        return JSONResponse(admin_answers.envelope(data, extra))
 
     async def _list_runs(self, request: Request) -> Response:
         self._authorise(request, access.VIEW, self._account.metadata_only_refusal)
@@ -177,16 +212,7 @@ def _related(request: Request) -> set[str]:
     return set(re.findall(r"\w+", request.query_params.get("include_related", "")))
 
 
-_MESSAGES = {
-    400: "The request could not be understood.",
-    401: admin_answers.INVALID_TOKEN,
-    403: "You do not have permission to perform this action.",
-    405: "Method not allowed.",
-}
-
-
 async def _refused(request: Request, refusal: Any) -> Response:
     code = refusal.status_code
     said = "" if refusal.detail == HTTPStatus(code).phrase else refusal.detail
-    message = said or _MESSAGES.get(code, admin_answers.NOT_FOUND)
-    return JSONResponse(admin_answers.refusal(code, message), status_code=code)
+    return JSONResponse(admin_answers.refused(code, said), status_code=code)

@@ -1,4 +1,4 @@
-"""What the Admin API says of an account, a job, a run and its steps, and how it refuses.
+"""What the Admin API says of an account, what it holds, a run and its steps, and how it refuses.
 
 Source: https://docs.getdbt.com/dbt-cloud/api-v2
 """
@@ -8,12 +8,23 @@ from datetime import timedelta
 from typing import Any
 
 from lab.dbt_cloud import statuses, times
-from lab.dbt_cloud.state import Environment, Job, Run, Step, Trigger
+from lab.dbt_cloud.state import Environment, Job, Project, Run, Step, Trigger
 
 INVALID_TOKEN = "Invalid token."
+_MADE = {
+    "created_at": "2024-02-01 08:00:00.000000+00:00",
+    "updated_at": "2024-02-01 08:00:00.000000+00:00",
+}
 NOT_FOUND = (
     "The requested resource was not found. Please check that you have the proper permissions."
 )
+
+_MESSAGES = {
+    400: "The request could not be understood.",
+    401: INVALID_TOKEN,
+    403: "You do not have permission to perform this action.",
+    405: "Method not allowed.",
+}
 
 
 def envelope(data: Any, extra: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -24,6 +35,11 @@ def envelope(data: Any, extra: dict[str, Any] | None = None) -> dict[str, Any]:
 def refusal(code: int, user_message: str) -> dict[str, Any]:
     said = {"is_success": False, "user_message": user_message, "developer_message": None}
     return {"status": {"code": code} | said, "data": None}
+
+
+def refused(code: int, said: str) -> dict[str, Any]:
+    """A refusal, with the usual words where nothing is `said`."""
+    return refusal(code, said or _MESSAGES.get(code, NOT_FOUND))
 
 
 def listing(order_by: str, filters: dict[str, Any], count: int, total: int) -> dict[str, Any]:
@@ -41,8 +57,75 @@ def account(account_id: int, name: str) -> dict[str, Any]:
         "locked": False,
         "run_slots": 15,
         "identifier": f"act_{account_id:x}",
-        "created_at": "2024-02-01 08:00:00.000000+00:00",
-        "updated_at": "2024-02-01 08:00:00.000000+00:00",
+        **_MADE,
+    }
+
+
+def project(project: Project, account_id: int) -> dict[str, Any]:
+    """A project as it is listed; nothing that is related to it."""
+    return {
+        "id": project.id,
+        "account_id": account_id,
+        "name": project.name,
+        "description": "",
+        "connection_id": None,
+        "repository_id": None,
+        "semantic_layer_config_id": None,
+        "state": project.state,
+        "dbt_project_subdirectory": None,
+        "docs_job_id": None,
+        "freshness_job_id": None,
+        "type": 0,
+        "connection": None,
+        "environments": None,
+        "repository": None,
+        "group_permissions": None,
+        "docs_job": None,
+        "freshness_job": None,
+        "fusion_readiness": None,
+        "default_version": None,
+        **_MADE,
+    }
+
+
+def environment(environment: Environment, account_id: int) -> dict[str, Any]:
+    """An environment as it is listed; nothing that is related to it."""
+    return {
+        **_environment(environment, account_id),
+        "dbt_version": environment.dbt_version,
+        "raw_dbt_version": environment.dbt_version,
+        "connection_id": None,
+        "credentials_id": None,
+        "repository_id": None,
+        "extended_attributes_id": None,
+        "custom_branch": None,
+        "dbt_project_subdirectory": None,
+        "created_by_id": None,
+        "repository": None,
+        "connection": None,
+        "jobs": None,
+        "custom_environment_variables": None,
+        **_MADE,
+    }
+
+
+def listed_job(listed: Job, account_id: int) -> dict[str, Any]:
+    """A job as it is listed; nothing that is related to it."""
+    return {
+        **job(listed, account_id),
+        "dbt_version": None,
+        "raw_dbt_version": listed.environment.dbt_version,
+        "deferring_environment_id": None,
+        "deferring_job_definition_id": None,
+        "is_deferrable": False,
+        "lifecycle_webhooks_url": None,
+        "run_failure_count": 0,
+        "job_completion_trigger_condition": None,
+        "account": None,
+        "project": None,
+        "environment": None,
+        "fusion_readiness": None,
+        **_MADE,
     }
 
 
@@ -150,7 +233,7 @@ def job(job: Job, account_id: int) -> dict[str, Any]:
         "run_compare_changes": False,
         "lifecycle_webhooks": False,
         "settings": {"threads": 4, "target_name": "prod"},
-        "state": 1,
+        "state": job.state,
         "triggers": {
             "github_webhook": job.job_type == "ci",
             "git_provider_webhook": False,
@@ -170,7 +253,7 @@ def _environment(environment: Environment, account_id: int) -> dict[str, Any]:
         "deployment_type": environment.deployment_type,
         "use_custom_branch": False,
         "supports_docs": True,
-        "state": 1,
+        "state": environment.state,
     }
 
 

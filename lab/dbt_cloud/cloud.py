@@ -4,6 +4,7 @@
     with cloud.running() as served:
         run = cloud.run(sample="model_error")
         cloud.webhooks.send(run, "job.run.completed", url, secret)
+        cloud.subscriptions.tell(run, "job.run.completed")  # those made through its API
 
 The receiver of that event finds the run below `served.base_url`/api/v2 and its nodes at
 `served.metadata_url`/graphql, with one of the tokens in `access`.
@@ -14,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lab.dbt_cloud import access, rate_limit, samples, state, variations
 from lab.dbt_cloud.admin import AdminApi
@@ -27,7 +29,9 @@ from lab.dbt_cloud.run_request import Asked
 from lab.dbt_cloud.samples import Sample
 from lab.dbt_cloud.state import CauseCategory, Environment, Job, JobType, Project, Run, Trigger
 from lab.dbt_cloud.statuses import FINISHED, ON_THE_WAY, QUEUED
+from lab.dbt_cloud.subscriptions import Subscriptions
 from lab.dbt_cloud.webhooks import Webhooks
+from lab.dbt_cloud.webhooks_api import WebhooksApi
 from lab.faults import Faults, WithFaults
 from lab.serve import serve
 from lab.timeline import Timeline
@@ -56,15 +60,17 @@ class Served:
     metadata_only_token: str = access.METADATA_TOKEN
     runner_token: str = access.RUNNER_TOKEN
     blind_token: str = access.BLIND_TOKEN
+    manager_token: str = access.MANAGER_TOKEN
 
 
 class DbtCloud:
     """An account with one project, a production environment and a nightly job to begin with.
 
     `host` is where people would open its runs. `metadata_only_refusal` is how the Admin API
-    meets a token without the right to read runs, `run_refusal` one without the right to run jobs:
-    404 or 403. `ending` is how the runs that its API begins from now on will end; `clock` counts
-    its limit.
+    meets a token without the right to read runs, `run_refusal` one without the right to run jobs,
+    `webhooks_refusal` one without the right to manage webhooks: 404 or 403. `tests_say` is what a
+    test of a webhook answers, see `webhooks_api`. `ending` is how the runs that its API begins
+    from now on will end; `clock` counts its limit.
     """
 
     def __init__(
@@ -81,21 +87,27 @@ class DbtCloud:
         self.host = host
         self.metadata_only_refusal = 404
         self.run_refusal = 403
+        self.webhooks_refusal = 404
+        self.tests_say: Literal["event", "answer"] = "event"
         self.ending: str | Sample = "success"
         self.timeline = timeline or Timeline()
         self.jobs: dict[int, Job] = {}
         self.runs: dict[int, Run] = {}
         self.webhooks = Webhooks(self.timeline)
+        self.subscriptions = Subscriptions(self.timeline, clock)
         self.admin_faults, self.discovery_faults = Faults(), Faults()
         self.admin_calls, self.discovery_calls = Calls(), Calls()
         self.discovery = DiscoveryApi(self)
         self._ids = itertools.count(account_id + 1_000)
         self._run_ids = itertools.count(account_id + 34_394_052_067, step=1_237)
-        self._environments: dict[int, Environment] = {}
+        self.projects: dict[int, Project] = {}
+        self.environments: dict[int, Environment] = {}
         self.project = self.add_project("Teahouse")
         self.production = self.add_environment("Production", deployment_type="production")
         self.job = self.add_job("Nightly build")
-        admin = RateLimited(AdminApi(self).app, rate_limit.window(clock))
+        admin = RateLimited(
+            _both(AdminApi(self).app, WebhooksApi(self).app), rate_limit.window(clock)
+        )
         self.admin_app = _around(admin, self.admin_faults, self.admin_calls)
         self.discovery_app = _around(
             self.discovery.app, self.discovery_faults, self.discovery_calls
@@ -103,10 +115,12 @@ class DbtCloud:
 
     @property
     def environment_ids(self) -> set[int]:
-        return set(self._environments)
+        return set(self.environments)
 
     def add_project(self, name: str) -> Project:
-        return Project(next(self._ids), name)
+        project = Project(next(self._ids), name)
+        self.projects[project.id] = project
+        return project
 
     def add_environment(
         self,
@@ -116,7 +130,7 @@ class DbtCloud:
         deployment_type: state.DeploymentType | None = None,
     ) -> Environment:
         environment = Environment(next(self._ids), name, project or self.project, deployment_type)
-        self._environments[environment.id] = environment
+        self.environments[environment.id] = environment
         return environment
 
     def add_job(
@@ -254,6 +268,16 @@ def _beginning(sample: Sample) -> datetime:
     """When a run began that goes as `sample` did and ends just now."""
     took = state.CLONE_TAKES + state.PROFILE_TAKES + sample.takes
     return datetime.now(UTC) - took - JUST_NOW
+
+
+def _both(second: ASGIApp, third: ASGIApp) -> ASGIApp:
+    """Versions 2 and 3 of the API, on one host."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        is_third = scope.get("path", "").startswith("/api/v3/")
+        await (third if is_third else second)(scope, receive, send)
+
+    return app
 
 
 def _around(app: ASGIApp, faults: Faults, calls: Calls) -> ASGIApp:

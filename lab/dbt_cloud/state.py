@@ -20,9 +20,12 @@ PROFILE_TAKES = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Project:
+    """`state` is 1, or 2 once it is deleted; so it is with environments and jobs."""
+
     id: int
     name: str
     connection: str = "DuckDB"
+    state: int = 1
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Environment:
     project: Project
     deployment_type: DeploymentType | None = None
     dbt_version: str = "1.11.16"
+    state: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Job:
     execute_steps: tuple[str, ...] = ("dbt build",)
     generate_docs: bool = False
     run_generate_sources: bool = False
+    state: int = 1
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,20 @@
 Source: https://docs.getdbt.com/docs/deploy/webhooks
 """
 
-import hashlib
-import hmac
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import requests
-
-from lab.dbt_cloud import events
+from lab.dbt_cloud import events, posting
 from lab.dbt_cloud.events import Event, EventType
+from lab.dbt_cloud.posting import TIMEOUT_S
 from lab.dbt_cloud.state import Run
+from lab.dbt_cloud.subscriptions import PAUSES_S
 from lab.timeline import Timeline
 
 SIDE = "dbt Cloud"
-TIMEOUT_S = 10.0
-PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Before each of the five retries; the real schedule is not published, and longer."""
 
 NOT_SIGNED_WITH_IT = "0" * 64
 
@@ -39,7 +34,10 @@ class Delivery:
 
 
 class Webhooks:
-    """One webhook subscription. Safe to use from several threads."""
+    """A sender that no API knows: to whom, and with which secret, is said each time.
+
+    Safe to use from several threads.
+    """
 
     def __init__(
         self,
@@ -74,12 +72,12 @@ class Webhooks:
     def send_test(self, url: str, secret: str, *, signed: bool = True) -> Delivery:
         """What the button "Test endpoint" does; whether it signs is not documented. One attempt."""
         event = events.endpoint_test(datetime.now(UTC), webhook_id=self.id, webhook_name=self.name)
-        signature = sign(event.body, secret) if signed else None
+        signature = posting.sign(event.body, secret) if signed else None
         return self._ended(Delivery(event, (self._post(event, url, signature),)))
 
     def deliver(self, event: Event, url: str, secret: str) -> Delivery:
         """Send `event`, and again up to five times; called twice, it is a duplicate."""
-        signature = sign(event.body, secret)
+        signature = posting.sign(event.body, secret)
         answers = [self._post(event, url, signature)]
         for pause_s in self.pauses_s:
             if _is_success(answers[-1]):
@@ -95,24 +93,7 @@ class Webhooks:
         return self._post(event, url, signature, by="Somebody")
 
     def _post(self, event: Event, url: str, signature: str | None, by: str = SIDE) -> int | None:
-        headers = {"Content-Type": "application/json"}
-        if signature is not None:
-            headers["Authorization"] = signature
-        status = None
-        try:
-            with requests.Session() as session:
-                # a login from a netrc file would replace the signature
-                session.trust_env = False
-                answer = session.post(
-                    url,
-                    data=event.body,
-                    headers=headers,
-                    timeout=self._timeout_s,
-                    allow_redirects=False,
-                )
-            status = answer.status_code
-        except requests.RequestException:
-            pass
+        status = posting.post(url, event.body, signature, self._timeout_s).status
         said = "no answer" if status is None else str(status)
         self._timeline.saw(
             by, f"sent {event.type}: {said}", event=event.id, type=event.type, status=said
@@ -123,11 +104,6 @@ class Webhooks:
         with self._lock:
             self._deliveries.append(delivery)
         return delivery
-
-
-def sign(body: bytes, secret: str) -> str:
-    """The value of the header `Authorization`: hex HMAC-SHA256 of the raw body, no prefix."""
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def _is_success(status: int | None) -> bool:

@@ -4,7 +4,7 @@ Source: https://docs.getdbt.com/dbt-cloud/api-v2
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class Admin:
         run = _object(answer.content).get("data")
         if not isinstance(run, dict):
             raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is its URL right?")
-        return _details(run)
+        return details(run)
 
     def written(self, account_id: str, run_id: str, step: Step) -> Written | None:
         """What `step` wrote of the nodes; None if it wrote nothing.
@@ -96,7 +96,8 @@ class Admin:
         return {"Authorization": f"Token {self.token()}", "Accept": "application/json"}
 
 
-def _details(run: dict[str, Any]) -> RunDetails:
+def details(run: Mapping[str, Any]) -> RunDetails:
+    """A run as the Admin API has it; the steps are empty where it was not asked for them."""
     run_steps = run.get("run_steps")
     status = run.get("status")
     return RunDetails(
@@ -149,6 +150,6 @@ def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(fields: dict[str, Any], key: str) -> str:
+def _text(fields: Mapping[str, Any], key: str) -> str:
     value = fields.get(key)
     return value if isinstance(value, str) else ""

@@ -16,7 +16,7 @@ CALL_S = 15.0  # what must be left of it for another question: one may take as l
 COOLDOWN = timedelta(minutes=5)  # what dbt Cloud asks for with a 429
 
 _REFUSALS = {
-    401: "refused the token: is it this account's, and is the host the account's access URL?",
+    401: "refused the token; is it this account's, and is the host the account's access URL?",
     403: "does not let this token read it; give it the permission to read runs",
     404: "shows no such run to this token; give it the permission to read runs",
 }

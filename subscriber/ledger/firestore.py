@@ -41,7 +41,8 @@ _Refused = TypeVar("_Refused", Refusal, None)
 class FirestoreLedger:
     """Keeps everything in four collections of one database.
 
-    Connects on first use, and looks first whether what is there is ours.
+    Connects on first use, and looks first whether what is there is ours. With `must_exist`
+    it has to be: who only reads then needs no right to write.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class FirestoreLedger:
         emulator_host: str | None = None,
         *,
         timeout_s: float = CALL_TIMEOUT_S,
+        must_exist: bool = False,
     ) -> None:
         self._store = Database(project, database, emulator_host, timeout_s)
+        self._must_exist = must_exist
         self._is_ours = False
 
     def record(self, work: Work) -> None:
@@ -161,8 +164,14 @@ class FirestoreLedger:
 
     def check(self) -> None:
         # tried each time: who may not write is refused before it matters that it is there
-        if not self._store.write([Document(META, "schema", {"version": SCHEMA_VERSION})]):
+        ours = Document(META, "schema", {"version": SCHEMA_VERSION})
+        if self._must_exist or not self._store.write([ours]):
             (kept,) = self._store.read(META, ["schema"])
+            if self._must_exist and not kept.version:
+                raise Mistake(
+                    "LEDGER: nothing was ever recorded in this Firestore database; name the one "
+                    "of the subscriber: firestore:PROJECT/DATABASE"
+                )
             version = kept.values.get("version", 0)
             if version != SCHEMA_VERSION:
                 raise Mistake(f"LEDGER: the Firestore database: {refusal(version)}")

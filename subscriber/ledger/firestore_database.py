@@ -18,6 +18,7 @@ from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.cloud.firestore import DELETE_FIELD, Client, FieldFilter, LastUpdateOption
 
 from shared.errors import Mistake, PermanentFailure, TemporaryFailure
+from shared.settings import NO_CREDENTIALS
 from subscriber.ledger.firestore_queries import Query
 
 AT_ONCE = if_exception_type(
@@ -164,12 +165,17 @@ class Database:
                 f"{name}: the database must be in Native mode, and have the indexes of "
                 "deploy/firestore.indexes.json"
             ) from None
-        except (RefreshError, TransportError) as error:
-            raise TemporaryFailure(f"Firestore: {type(error).__name__}") from None
+        except RefreshError:
+            raise TemporaryFailure(
+                "Firestore: the Google credentials here could not be renewed; if it stays so, run "
+                "`gcloud auth application-default login`"
+            ) from None
+        except TransportError:
+            raise TemporaryFailure("Firestore: TransportError") from None
         except GoogleAuthError:
             raise Mistake(
-                f"{name}: there are no Google credentials here; name a service account, or "
-                "set FIRESTORE_EMULATOR_HOST to an emulator's host:port"
+                f"{name}: {NO_CREDENTIALS}; or set FIRESTORE_EMULATOR_HOST to an emulator's "
+                "host:port"
             ) from None
         except exceptions.InvalidArgument:
             raise PermanentFailure("Firestore: InvalidArgument") from None

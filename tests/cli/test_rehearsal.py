@@ -5,7 +5,7 @@ from datetime import timedelta
 from cli.history import Entry
 from cli.rehearsal import Rehearsal
 from subscriber import configuration
-from subscriber.ledger.memory import MemoryLedger
+from subscriber.ledger.contract import Change, Ledger
 from subscriber.run import Answer
 from subscriber.yaml_lines import parse
 from tests.builders import NOW, a_body, a_good_body, a_result
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 FAILED = Answer(results=(a_result(),), is_complete=True)
 
 
-def a_rehearsal(ledger: MemoryLedger | None = None) -> Rehearsal:
+def a_rehearsal(ledger: Ledger | None = None) -> Rehearsal:
     return Rehearsal(configuration.read(*parse(RULES, "rules.yaml")), NOW, ledger)
 
 
@@ -72,3 +72,42 @@ def test_what_a_real_service_remembers_counts_and_is_not_changed() -> None:
 
     assert verbs(rehearsal) == ["close"]
     assert verbs(service) == ["open", "close"]
+
+
+def test_a_reminder_that_a_real_service_waits_for_comes_when_it_was_to_come() -> None:
+    service = a_rehearsal()
+    service.hear(Entry(a_body(run_id=100), FAILED), NOW)
+
+    rehearsal = a_rehearsal(service.kept)
+    rehearsal.hear(Entry(a_body(run_id=101, event_id="wev_2"), FAILED), NOW + HOUR)
+
+    assert rehearsal.next_due == NOW + 6 * HOUR
+    rehearsal.until(NOW + 6 * HOUR)
+    assert verbs(rehearsal) == ["remind"]
+
+
+def test_what_a_real_service_has_told_is_not_told_again() -> None:
+    service = a_rehearsal()
+    service.hear(Entry(a_body(run_id=100), FAILED), NOW)
+    (job,) = service.kept.subjects(["1/job/7/55"])
+    service.kept.decide([Change(job, {})], [])
+
+    rehearsal = a_rehearsal(service.kept)
+    key = rehearsal.hear(Entry(a_body(run_id=100), FAILED), NOW + HOUR)
+
+    assert rehearsal.result(key)["actions"] == ["1/oncall/job/7/100/open/1"]
+    assert verbs(rehearsal) == []
+
+
+def test_when_nothing_waits_nothing_is_due() -> None:
+    assert a_rehearsal().next_due is None
+
+
+def test_a_run_of_an_account_that_is_not_configured_is_nobodys() -> None:
+    rules = RULES.replace("token: env:TOKEN", "token: env:TOKEN, accounts: [2]")
+    rehearsal = Rehearsal(configuration.read(*parse(rules, "rules.yaml")), NOW)
+
+    key = rehearsal.hear(Entry(a_body(account_id=1), FAILED), NOW)
+
+    assert rehearsal.result(key)["reason"] == "its account is not ours"
+    assert not rehearsal.is_ours(Entry(a_body(account_id=1), FAILED).event)

@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import requests
 from openapi_schema_validator import OAS30Validator
 
 from lab.dbt_cloud.cloud import DbtCloud, Served
+from subscriber.dbt_cloud.account import Account
+from subscriber.dbt_cloud.admin import Admin
+from subscriber.outbound import Outbound
 from tests.contract import published
 
 ALL_RELATED = '["trigger","job","environment","run_steps"]'
@@ -149,6 +154,44 @@ def test_a_list_of_runs_answers_as_published_but_for_known_flaws(
     assert {below("data/*", path) for path, _ in found} <= NULL_ALL_THE_SAME
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("projects/", "Project"),
+        ("environments/", "EnvironmentV2"),
+        ("jobs/", "HumanReadableJobDefinition"),
+    ],
+)
+def test_a_list_of_what_the_account_holds_answers_as_published_but_for_nulls(
+    cloud: DbtCloud, served: Served, path: str, name: str
+) -> None:
+    answer = get(cloud, served, path, order_by="-id", limit="2", state="all")
+
+    found = problems(answer, f"{name}ListEnveloped")
+
+    assert {problem for problem in found if not is_null(problem)} == set()
+    listed = component(f"{name}ListEnveloped")["properties"]["data"]
+    assert undescribed(answer["data"], listed) == set()
+
+
+@pytest.mark.parametrize("what", ["projects", "environments", "jobs", "runs"])
+def test_what_our_account_asks_a_list_for_is_published(
+    cloud: DbtCloud, served: Served, what: str
+) -> None:
+    admin = Admin(served.base_url, lambda: served.token, Outbound())
+    ours = Account(admin, str(cloud.account_id))
+    before = len(cloud.admin_calls)
+    ours.names()
+    list(ours.runs(datetime(2026, 1, 1, tzinfo=UTC)))
+    described = document()["paths"][f"/api/v2/accounts/{{account_id}}/{what}/"]["get"]
+    known = {each["name"] for each in described["parameters"]}
+
+    calls = [call for call in cloud.admin_calls.all[before:] if call.path.endswith(f"/{what}/")]
+
+    assert calls
+    assert {name for call in calls for name in parse_qs(call.query)} <= known
+
+
 def test_the_accounts_answer_as_published_but_for_what_is_not_needed(
     cloud: DbtCloud, served: Served
 ) -> None:
@@ -177,6 +220,9 @@ def test_every_path_that_the_lab_serves_is_published(cloud: DbtCloud, served: Se
 
     ours = {
         "/api/v2/accounts/",
+        "/api/v2/accounts/{}/projects/",
+        "/api/v2/accounts/{}/environments/",
+        "/api/v2/accounts/{}/jobs/",
         "/api/v2/accounts/{}/runs/",
         "/api/v2/accounts/{}/runs/{}/",
         "/api/v2/accounts/{}/runs/{}/artifacts/",

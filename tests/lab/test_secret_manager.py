@@ -18,7 +18,7 @@ from google.cloud.secretmanager_v1.types import (
 from lab.crc32c import crc32c
 from lab.faults import Fault
 from lab.secret_manager import SERVICE, SecretManager
-from lab.secrets import Secrets, State
+from lab.secrets import ACCESS, ADD, CREATE, Secrets, State
 
 SECRET = "projects/acme/secrets/pd-routing-key"
 
@@ -39,6 +39,18 @@ class Service:
         payload = {"data": data} if crc is None else {"data": data, "data_crc32c": crc}
         request = {"parent": secret, "payload": payload}
         return self.client.add_secret_version(request=request, retry=None, timeout=5)
+
+    def create(self, name: str = "dbt-webhook", parent: str = "projects/acme") -> str:
+        return self.ask_to_create(name, parent, {"replication": {"automatic": {}}})
+
+    def ask_to_create(self, name: str, parent: str, secret: dict[str, Any]) -> str:
+        request = {"parent": parent, "secret_id": name, "secret": secret}
+        return self.client.create_secret(request=request, retry=None, timeout=5).name
+
+    def granted(self, *permissions: str, secret: str = SECRET) -> list[str]:
+        request = {"resource": secret, "permissions": list(permissions)}
+        answer = self.client.test_iam_permissions(request=request, timeout=5)
+        return list(answer.permissions)
 
 
 @contextmanager
@@ -195,6 +207,73 @@ def test_a_payload_may_have_64_kibibytes(service: Service) -> None:
         service.add(b"x" * 65_537)
 
     assert len(service.access("latest").payload.data) == 65_536
+
+
+def test_a_new_secret_has_no_version_until_one_is_added(service: Service) -> None:
+    name = service.create()
+
+    assert name == "projects/42/secrets/dbt-webhook"
+    with pytest.raises(exceptions.NotFound):
+        service.access("latest", secret=name)
+    service.add(b"value", secret=name)
+    assert service.access("latest", secret=name).payload.data == b"value"
+
+
+def test_a_secret_is_made_once(service: Service) -> None:
+    service.secrets.put("dbt-webhook", "value")
+
+    with pytest.raises(exceptions.AlreadyExists):
+        service.create("dbt-webhook")
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "secret"),
+    [
+        ("dbt-webhook", "projects/acme", {}),
+        ("dbt webhook", "projects/acme", {"replication": {"automatic": {}}}),
+        ("dbt-webhook", "acme", {"replication": {"automatic": {}}}),
+    ],
+)
+def test_a_secret_that_is_not_described_rightly_is_not_made(
+    service: Service, name: str, parent: str, secret: dict[str, Any]
+) -> None:
+    with pytest.raises(exceptions.InvalidArgument):
+        service.ask_to_create(name, parent, secret)
+
+
+def test_a_secret_is_made_in_a_project_of_ours_only(service: Service) -> None:
+    with pytest.raises(exceptions.PermissionDenied):
+        service.create(parent="projects/other")
+
+
+def test_each_permission_can_be_withheld(service: Service) -> None:
+    service.secrets.put("pd-routing-key", "value")
+    service.secrets.withheld = {CREATE, ADD, ACCESS}
+
+    assert service.granted(ADD, ACCESS) == []
+    for call in (service.create, lambda: service.add(b"x"), lambda: service.access("latest")):
+        with pytest.raises(exceptions.PermissionDenied):
+            call()
+
+
+def test_permissions_can_be_asked_for(service: Service) -> None:
+    service.secrets.put("pd-routing-key", "value")
+    service.secrets.withheld = {ACCESS}
+
+    assert service.granted(ADD, ACCESS) == [ADD]
+
+
+def test_a_permission_that_was_withheld_lately_is_still_said_to_be_there(service: Service) -> None:
+    service.secrets.put("pd-routing-key", "value")
+    service.secrets.withheld = service.secrets.withheld_lately = {ADD}
+
+    assert service.granted(ADD) == [ADD]
+    with pytest.raises(exceptions.PermissionDenied):
+        service.add(b"x")
+
+
+def test_on_a_secret_that_is_not_there_nobody_has_a_permission(service: Service) -> None:
+    assert service.granted(ADD) == []
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,58 @@ def test_all_are_replayed_the_oldest_first() -> None:
     assert not world.letters.kept
 
 
+def test_a_dry_run_says_what_would_become_of_each_and_changes_nothing() -> None:
+    letters = [an_action("1", "a"), an_action("2", "a"), an_action("4", "b"), an_action("5", "c")]
+    world = a_box(*letters, unreadable("3")).settled("a")
+    world.settled("b", outcome="delivered")
+
+    for results in (world.box.replay_all(dry_run=True), world.box.replay("12345", dry_run=True)):
+        assert outcomes(results) == {
+            "5": Outcome.KEPT,
+            "4": Outcome.TAKEN,
+            "3": Outcome.PUBLISHED,
+            "2": Outcome.REOPENED,
+            "1": Outcome.TAKEN,
+        }
+    assert set(world.letters.kept) == set("12345")
+    assert (world.due(), world.events.published) == (set(), [])
+    assert world.is_as_before()
+
+
+def test_a_dry_run_says_the_same_as_the_replay_after_it() -> None:
+    world = a_box(an_action("1"), unreadable("2"), an_action("3")).settled("1")
+
+    would = world.box.replay_all(dry_run=True)
+
+    assert world.box.replay_all() == would
+
+
+def test_an_action_that_could_not_be_reopened_does_not_take_its_other_letter_away() -> None:
+    class AwayOnce(MemoryLedger):
+        def reopen(self, key: str, *, now: datetime) -> bool:
+            if not failed:
+                failed.append(key)
+                raise TemporaryFailure("the ledger is away")
+            return super().reopen(key, now=now)
+
+    failed: list[str] = []
+    world = Box(FakeLetters(an_action("1", "a"), an_action("2", "a")), ledger=AwayOnce())
+    world.settled("a")
+
+    assert outcomes(world.box.replay_all()) == {"2": Outcome.KEPT, "1": Outcome.REOPENED}
+
+
+def test_a_letter_is_shown_with_what_it_holds() -> None:
+    world = a_box(an_action("1"), an_action("2"))
+
+    found = world.box.letter("1")
+
+    assert found
+    assert (found[0].id, found[1]) == ("1", b'{"secret": 1}')
+    assert world.box.letter("9") is None
+    assert world.is_as_before()
+
+
 def test_what_becomes_a_dead_letter_again_meanwhile_is_not_replayed_again() -> None:
     world = a_box(unreadable("1"))
 

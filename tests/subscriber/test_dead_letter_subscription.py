@@ -318,9 +318,12 @@ def test_who_may_not_read_is_told_what_is_lacking(call: str, lab: Post, server: 
     with pytest.raises(PermanentFailure) as raised:
         lab.box().listed()
 
+    name = f"projects/lab/subscriptions/{NAME}"
     assert str(raised.value) == (
-        f"the subscription projects/lab/subscriptions/{NAME} may not be read: give this account "
-        "roles/pubsub.subscriber and roles/pubsub.viewer on it"
+        f"the subscription {name} may not be read: give this account "
+        "roles/pubsub.subscriber and roles/pubsub.viewer on it: gcloud pubsub "
+        f"subscriptions add-iam-policy-binding {name} --member=user:YOU "
+        "--role=roles/pubsub.subscriber, and the same with --role=roles/pubsub.viewer"
     )
 
 

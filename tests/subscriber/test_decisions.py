@@ -153,9 +153,12 @@ def test_the_record_of_an_event_says_which_rules_matched_and_why_the_others_did_
 
     assert a_record(story) == {
         "outcome": "failed",
+        "at": "2026-01-05T12:00:00+00:00",
+        "link": "https://cloud.getdbt.com/deploy/1/projects/9/runs/100",
         "warned": None,
         "late": False,
         "actions": ["1/oncall/job/7/100/open/1"],
+        "timers": [],
         "rules": {
             "failures page": "matched",
             "good runs refresh": "the run failed",

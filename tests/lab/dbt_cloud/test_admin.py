@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -226,6 +227,71 @@ def test_a_list_relates_neither_steps_nor_environments(cloud: DbtCloud, client: 
 @pytest.mark.parametrize("query", [{"status": "bad"}, {"order_by": "name"}, {"limit": 0}])
 def test_a_list_that_makes_no_sense_is_refused(client: Client, query: dict[str, str | int]) -> None:
     assert client.runs(**query).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["Nightly build", "Hourly", "Ad hoc"]),
+        ({"order_by": "name"}, ["Ad hoc", "Hourly", "Nightly build"]),
+        ({"order_by": "-id", "limit": 1}, ["Ad hoc"]),
+        ({"limit": 1, "offset": 1}, ["Hourly"]),
+        ({"offset": 9}, []),
+        ({"state": "deleted"}, ["Gone"]),
+        ({"state": "all"}, ["Nightly build", "Hourly", "Ad hoc", "Gone"]),
+    ],
+)
+def test_jobs_can_be_listed(
+    cloud: DbtCloud, client: Client, query: dict[str, str | int], expected: list[str]
+) -> None:
+    for name in ("Hourly", "Ad hoc", "Gone"):
+        job = cloud.add_job(name)
+    cloud.jobs[job.id] = replace(job, state=2)
+
+    answer = client.get(f"{cloud.account_id}/jobs/", query).json()
+
+    assert [told["name"] for told in answer["data"]] == expected
+    assert answer["extra"]["pagination"]["count"] == len(expected)
+
+
+def test_projects_and_environments_can_be_listed_too_and_by_their_project(
+    cloud: DbtCloud, client: Client
+) -> None:
+    finance = cloud.add_project("Finance")
+    cloud.add_environment("Staging", finance)
+
+    projects = client.get(f"{cloud.account_id}/projects/").json()["data"]
+    environments = client.get(
+        f"{cloud.account_id}/environments/", {"project_id": finance.id}
+    ).json()["data"]
+
+    assert [told["name"] for told in projects] == ["Teahouse", "Finance"]
+    assert [(told["name"], told["project_id"]) for told in environments] == [
+        ("Staging", finance.id)
+    ]
+
+
+@pytest.mark.parametrize("what", ["projects", "environments", "jobs"])
+def test_what_an_account_holds_is_for_the_tokens_that_may_view_runs(
+    cloud: DbtCloud, client: Client, what: str
+) -> None:
+    def status(token: str) -> int:
+        path = f"{cloud.account_id}/{what}/"
+        return client.get(path, authorization=f"Token {token}").status_code
+
+    served = client.served
+
+    assert status(served.runner_token) == 200
+    assert status(served.metadata_only_token) == 404
+    assert status(served.blind_token) == 404
+    assert status("wrong") == 401
+
+
+@pytest.mark.parametrize("query", [{"state": "gone"}, {"order_by": "colour"}, {"offset": -1}])
+def test_a_list_of_jobs_that_makes_no_sense_is_refused(
+    cloud: DbtCloud, client: Client, query: dict[str, str | int]
+) -> None:
+    assert client.get(f"{cloud.account_id}/jobs/", query).status_code == 400
 
 
 @pytest.mark.parametrize("scheme", ["Token", "Bearer", "token"])

@@ -68,6 +68,27 @@ def refusing(project: str, faults: Faults) -> Iterator[FirestoreLedger]:
         yield FirestoreLedger(project, "(default)", host, timeout_s=0.2)
 
 
+def test_who_only_reads_what_exists_writes_nothing(
+    project: str, firestore_emulator: str, faults: Faults
+) -> None:
+    FirestoreLedger(project, "(default)", firestore_emulator, timeout_s=30).record(some_work())
+    with proxy(firestore_emulator, faults) as host:
+        reading = FirestoreLedger(project, "(default)", host, timeout_s=30, must_exist=True)
+
+        found = reading.recorded(some_work().kind, before=NOW + SECOND, limit=10)
+
+        assert [work.key for work in found] == [some_work().key]
+        assert faults.commits == 0
+
+
+def test_a_database_that_has_to_exist_is_not_made(project: str, firestore_emulator: str) -> None:
+    ledger = FirestoreLedger(project, "(default)", firestore_emulator, must_exist=True)
+
+    for _ in range(2):
+        with pytest.raises(Mistake, match="nothing was ever recorded"):
+            ledger.due(NOW, 1)
+
+
 @pytest.mark.parametrize("contend", [all_act_once, all_decisions_count])
 def test_processes_that_contend_for_a_database_lose_nothing_and_do_nothing_twice(
     project: str, firestore_emulator: str, contend: Callable[..., None]
