@@ -16,7 +16,9 @@ class Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            output.console().print(_line(record), soft_wrap=True)
+            console = output.console()
+            # a terminal breaks it at words; for other programs a record stays one line
+            console.print(_line(record), soft_wrap=not console.is_terminal)
         except Exception:  # noqa: BLE001 - as every handler: a log never stops what it is about
             self.handleError(record)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cli.streaming import CALL_S, Stream, Taken, retry
+from cli.streaming import CALL_S, EXTEND_EVERY_S, LEASE_S, Stream, Taken, retry
 from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure
 
 _DELETED_TOPIC = "_deleted-topic_"
@@ -39,6 +39,8 @@ class Subscription:
     name: str
     topic: str
     host: str | None = None
+    lease_s: int = LEASE_S
+    extend_every_s: float = EXTEND_EVERY_S
 
     def check(self) -> None:
         """Raise unless it can be pulled from, as far as this account may look at it.
@@ -74,7 +76,15 @@ class Subscription:
 
     def open(self, taken: Taken, ended: Callable[[], None]) -> Stream:
         """As Pulls'. Raises PermanentFailure where there are no credentials."""
-        return Stream(self._connected(), self.name, self._failure, taken, ended)
+        return Stream(
+            self._connected(),
+            self.name,
+            self._failure,
+            taken,
+            ended,
+            lease_s=self.lease_s,
+            extend_every_s=self.extend_every_s,
+        )
 
     def _connected(self) -> Any:
         import google.auth

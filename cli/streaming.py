@@ -41,12 +41,17 @@ class Stream:
         explained: Callable[[BaseException], Failure | Mistake],
         taken: Taken,
         ended: Callable[[], None],
+        *,
+        lease_s: int = LEASE_S,
+        extend_every_s: float = EXTEND_EVERY_S,
     ) -> None:
         self._client = client
         self._name = name
         self._explained = explained
         self._taken = taken
         self._ended = ended
+        self._lease_s = lease_s
+        self._extend_every_s = extend_every_s
         self._failure: Failure | Mistake | None = None
         self._lock = threading.Lock()
         self._call: Any = None
@@ -80,13 +85,12 @@ class Stream:
         from google.auth.exceptions import GoogleAuthError
 
         try:
-            # without a limit in time: Pub/Sub closes it now and then
-            call = self._client.streaming_pull(self._said(), retry=None, timeout=None)
             with self._lock:
-                self._call = call
                 if self._is_closing.is_set():
-                    call.cancel()
-            for answer in call:
+                    return
+                # without a limit in time: Pub/Sub closes it now and then
+                self._call = self._client.streaming_pull(self._said(), retry=None, timeout=None)
+            for answer in self._call:
                 self._receive(answer.received_messages)
             self._failure = TemporaryFailure("Pub/Sub has closed the stream")
         except (exceptions.GoogleAPICallError, GoogleAuthError) as error:
@@ -100,7 +104,7 @@ class Stream:
 
         yield StreamingPullRequest(
             subscription=self._name,
-            stream_ack_deadline_seconds=LEASE_S,
+            stream_ack_deadline_seconds=self._lease_s,
             max_outstanding_messages=THREADS,
             max_outstanding_bytes=BYTES_LIMIT,
         )
@@ -136,12 +140,14 @@ class Stream:
             self._calls(self._client.modify_ack_deadline, ack_ids=leases, ack_deadline_seconds=0)
 
     def _extend(self) -> None:
-        while not self._is_done.wait(EXTEND_EVERY_S):
+        while not self._is_done.wait(self._extend_every_s):
             with self._lock:
                 leases = list(self._leased)
             if leases:
                 self._calls(
-                    self._client.modify_ack_deadline, ack_ids=leases, ack_deadline_seconds=LEASE_S
+                    self._client.modify_ack_deadline,
+                    ack_ids=leases,
+                    ack_deadline_seconds=self._lease_s,
                 )
 
     def _calls(self, call: Callable[..., Any], **arguments: Any) -> None:
@@ -152,7 +158,8 @@ class Stream:
         try:
             call(subscription=self._name, timeout=CALL_S, retry=retry(CALL_S), **arguments)
         except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError) as error:
-            log.warning("Pub/Sub did not hear what was taken", reason=type(error).__name__)
+            if not self._is_done.is_set():
+                log.warning("Pub/Sub did not hear what was taken", reason=type(error).__name__)
 
 
 def retry(limit_s: float) -> Any:

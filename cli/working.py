@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from cli.pulling import Opened, Pulls
@@ -26,7 +27,7 @@ ONCE_S = 300.0  # as long as events keep coming, they are taken; but not for eve
 
 @dataclass
 class Working:
-    """`take` is the subscriber's, for messages and ticks alike; `alive` is called after each tick.
+    """`take` is the subscriber's, for messages and ticks alike; each tick happens within `watched`.
 
     `stop` may be called from any thread, but not from a signal handler.
     """
@@ -34,7 +35,7 @@ class Working:
     pulls: Pulls
     take: Callable[[Delivered], None]
     tick_s: float
-    alive: Callable[[], None] = lambda: None
+    watched: Callable[[], AbstractContextManager[None]] = nullcontext
     stop_s: float = STOP_S
     first_pause_s: float = FIRST_PAUSE_S
     quiet_s: float = QUIET_S
@@ -143,12 +144,12 @@ class Working:
 
     def _tick(self) -> None:
         try:
-            self.take(TICK)
+            with self.watched():
+                self.take(TICK)
         except (Failure, Mistake) as failure:
             log.warning("a tick failed; the next one does what it would have", reason=str(failure))
         except Exception as error:  # noqa: BLE001 - it shall not end the process
             log.bug("a tick failed", error)
-        self.alive()
 
 
 def clock_until(stopping: threading.Event) -> Callable[[], float]:

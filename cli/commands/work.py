@@ -3,7 +3,8 @@
 import faulthandler
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -76,7 +77,6 @@ def work(
     _say(chosen, pulled, told, tick)
     with signals.stopping(working.stop):
         is_done = working.once() if once else working.run()
-    faulthandler.cancel_dump_traceback_later()
     log.info("stopped")
     if not is_done:
         signals.leave(0)
@@ -102,12 +102,17 @@ def _made(
         emulator_host(told, "PUBSUB_EMULATOR_HOST"),
     )
     pulled.check()
-    return Working(pulled, processor.take, tick_s, _alive, stopping=stopping), pulled
+    return Working(pulled, processor.take, tick_s, _watched, stopping=stopping), pulled
 
 
-def _alive() -> None:
-    """Unless it is called again in time, the process shows where it hangs and ends itself."""
+@contextmanager
+def _watched() -> Iterator[None]:
+    """If the block takes too long, the process shows where each thread is, and ends with 1."""
     faulthandler.dump_traceback_later(HUNG_S, exit=True, file=STDERR)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _say(chosen: Settings, pulled: "Subscription", told: Mapping[str, str], tick_s: float) -> None:

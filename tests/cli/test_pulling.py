@@ -4,7 +4,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -38,9 +38,9 @@ class Heard:
             self._changed.notify_all()
         return self.answer()
 
-    def count(self, wanted: int) -> bool:
+    def count(self, wanted: int, within_s: float = PATIENCE_S) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: len(self.messages) >= wanted, PATIENCE_S)
+            return self._changed.wait_for(lambda: len(self.messages) >= wanted, within_s)
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,42 @@ def test_a_message_stays_leased_for_as_long_as_it_is_being_taken(
     lab: Post, server: Running
 ) -> None:
     lab.subscribed()
+    lab.publish("slow")
+    goes_on = threading.Event()
+    slow, others = Heard(goes_on.wait), Heard()
+    quick = replace(lab.subscription(), lease_s=1, extend_every_s=0.2)
+    stream = quick.open(slow, slow.ended.set)
+    assert slow.count(1)
+
+    # twice the lease: nobody else is given it
+    another = lab.subscription().open(others, others.ended.set)
+    assert not others.count(1, within_s=2.0)
+    goes_on.set()
+    assert stream.close(PATIENCE_S)
+    assert another.close(PATIENCE_S)
+    assert server.undelivered(lab.queue.subscription("dbt-cloud-events")) == 0
+
+
+def test_what_is_no_longer_extended_is_given_to_others(lab: Post) -> None:
+    lab.subscribed()
+    lab.publish("slow")
+    goes_on = threading.Event()
+    slow, others = Heard(goes_on.wait), Heard()
+    never = replace(lab.subscription(), lease_s=1, extend_every_s=3_600)
+    stream = never.open(slow, slow.ended.set)
+    assert slow.count(1)
+
+    another = lab.subscription().open(others, others.ended.set)
+    assert others.count(1)
+    goes_on.set()
+    assert another.close(PATIENCE_S)
+    assert stream.close(PATIENCE_S)
+
+
+def test_closing_waits_for_what_is_being_taken_and_acknowledges_it(
+    lab: Post, server: Running
+) -> None:
+    lab.subscribed()
     lab.publish("slow", "another")
     goes_on = threading.Event()
     heard = Heard(goes_on.wait)
@@ -163,7 +199,6 @@ def test_a_message_stays_leased_for_as_long_as_it_is_being_taken(
     goes_on.set()
     closing.join(PATIENCE_S)
 
-    # closing waited, and what was finished meanwhile was still acknowledged
     assert is_closed == [True]
     assert server.undelivered(lab.queue.subscription("dbt-cloud-events")) == 0
 

@@ -4,6 +4,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -156,14 +157,24 @@ def test_a_tick_that_fails_ends_nothing(started, failure: Exception) -> None:
     assert third.wait(PATIENCE_S)
 
 
-def test_after_each_tick_it_says_that_it_lives(started) -> None:
-    lives = threading.Event()
-    working = a_working()
-    working.alive = lives.set
+def test_each_tick_is_watched_and_nothing_else(started) -> None:
+    ended = threading.Event()
+    seen: list[str] = []
+
+    @contextmanager
+    def watched() -> Iterator[None]:
+        seen.append("begins")
+        yield
+        seen.append("ends")
+        ended.set()
+
+    working = a_working(take=lambda _: seen.append("tick"))
+    working.watched = watched
 
     started(working)
 
-    assert lives.wait(PATIENCE_S)
+    assert ended.wait(PATIENCE_S)
+    assert seen == ["begins", "tick", "ends"]
 
 
 def test_a_refusal_at_the_start_is_raised() -> None:
