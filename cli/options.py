@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from shared.errors import Mistake
-from shared.settings import environment
+from shared.settings import environment, log_level
+from subscriber import settings
 from subscriber.ledger.contract import Ledger
-from subscriber.settings import Places
+from subscriber.settings import Places, PushSettings, Settings
 
 Config = Annotated[
     Path | None,
@@ -52,6 +53,12 @@ def environ(
         "LEDGER": ledger,
     }
     return {**environment(), **{name: value for name, value in said.items() if value}}
+
+
+def unpushed(told: Mapping[str, str]) -> Settings:
+    """The settings of a subscriber in this process, which nothing pushes to; raises Mistake."""
+    found, places = settings.configured(told), settings.places(told)
+    return Settings(found, places, PushSettings("off"), log_level(told))
 
 
 def existing_ledger(places: Places) -> Ledger:

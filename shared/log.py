@@ -14,13 +14,15 @@ from datetime import UTC, datetime
 _OURS = logging.getLogger("afterrun")
 
 
-def start(level: str) -> None:
-    """Send all records of this process to standard output. Safe to repeat.
+def start(level: str, handler: logging.Handler | None = None) -> None:
+    """Send all records of this process to `handler`; to standard output, a line of JSON each,
+    unless there is one. Safe to repeat.
 
     Ours go out from `level` up, those of libraries from WARNING up.
     """
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLine())
+    if handler is None:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(JsonLine())
     logging.getLogger().handlers[:] = [handler]
     logging.getLogger().setLevel(logging.WARNING)
     _OURS.setLevel(level)

@@ -64,12 +64,14 @@ class Places:
     """Where a subscriber's things are kept, which an operator has to know as well: its project,
     topics and ledger. No configuration is needed for it.
 
-    Topics and the subscription are short or full names. `event_topic` is where events come from,
-    and where a dead letter that never became one is published again.
+    Topics and subscriptions are short or full names. `event_topic` is where events come from, and
+    where a dead letter that never became one is published again; `event_subscription` is where who
+    is not pushed to pulls them.
     """
 
     project: GoogleProject
     event_topic: str
+    event_subscription: str
     dead_letter_topic: str
     dead_letter_subscription: str
     ledger: LedgerSettings
@@ -103,10 +105,14 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 def places(environ: Mapping[str, str]) -> Places:
     """Where `environ` says that everything is kept; raises Mistake, which names the variable."""
+    event_topic = topic(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC)
     dead_letter_topic = topic(environ, "DEAD_LETTER_TOPIC", DEFAULT_DEAD_LETTERS)
     return Places(
         project=GoogleProject(text(environ, "GOOGLE_CLOUD_PROJECT") or None),
-        event_topic=topic(environ, "PUBSUB_TOPIC", DEFAULT_TOPIC),
+        event_topic=event_topic,
+        event_subscription=subscription(
+            environ, "PUBSUB_SUBSCRIPTION", event_topic.rpartition("/")[2]
+        ),
         dead_letter_topic=dead_letter_topic,
         dead_letter_subscription=subscription(
             environ, "DEAD_LETTER_SUBSCRIPTION", dead_letter_topic.rpartition("/")[2]

@@ -2,9 +2,12 @@
 
 import ast
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.exits import Exit
+from cli.group import PANELS
+
 ROOT = Path(__file__).parent.parent
 OURS = {"function", "subscriber", "shared"}
+FOLDERS = OURS | {"cli"}
 SERVICES = ["deploy receiver", "deploy subscriber"]
 
 
@@ -57,8 +64,61 @@ def settings_of(service: str) -> dict[str, str]:
     return {name: value for name, _, value in parted}
 
 
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A folder in which our code lies as in the image, and the command is made as there."""
+    for name in ("app", "venv/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    for source in sorted(copied_from_here() - {"requirements.txt"}):
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, tmp_path / ("app" if source in FOLDERS else "") / source)
+    (making,) = [run for run in arguments_of("RUN") if "/venv/bin/afterrun" in run]
+    here = re.sub(r"(?<=[\s'])/(app|venv|data|pyproject)", rf"{tmp_path}/\1", making)
+    subprocess.run(["sh", "-euc", here], check=True, timeout=10)
+    return tmp_path
+
+
+def command(image: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`afterrun ARGUMENTS` there; of this environment it has the installed packages alone."""
+    path = os.pathsep.join([str(image / "venv/bin"), str(Path(sys.executable).parent), "/bin"])
+    return subprocess.run(
+        ["afterrun", *arguments],
+        cwd=image,
+        env={"PATH": path, "PYTHONPATH": str(image / "app")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_command_line_is_in_the_image_and_knows_its_version(image: Path) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    ran = command(image, "--version")
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"afterrun {version}\n", "")
+
+
+def test_every_command_can_be_loaded_there(image: Path) -> None:
+    for names in PANELS.values():
+        for name in names:
+            ran = command(image, name, "--help")
+            assert (ran.returncode, ran.stderr) == (0, ""), name
+
+
+def test_a_wrong_command_line_ends_with_its_exit_code(image: Path) -> None:
+    assert command(image, "nonsense").returncode == Exit.USAGE
+
+
+def test_a_volume_for_the_ledger_belongs_to_who_writes_it() -> None:
+    (user,) = arguments_of("USER")
+
+    assert f"--from=builder --chown={user} /data /data" in arguments_of("COPY")
+
+
 def test_the_image_is_made_of_the_requirements_and_our_code_alone() -> None:
-    assert copied_from_here() == OURS | {"requirements.txt"}
+    assert copied_from_here() == FOLDERS | {"requirements.txt", "pyproject.toml"}
     assert all((ROOT / source).exists() for source in copied_from_here())
 
 

@@ -66,6 +66,7 @@ def test_without_anything_else_the_guides_variables_are_enough() -> None:
 
     assert list(found.configuration.destinations) == ["pagerduty"]
     assert found.places.event_topic == "dbt-cloud-events"
+    assert found.places.event_subscription == "dbt-cloud-events"
     assert found.places.dead_letter_topic == "dbt-cloud-events-dead-letters"
     assert found.places.dead_letter_subscription == "dbt-cloud-events-dead-letters"
     assert found.places.ledger == LedgerSettings("sqlite", "./afterrun.db")
@@ -92,10 +93,21 @@ def test_the_subscription_of_dead_letters_is_named_as_their_topic() -> None:
     assert found.places.dead_letter_subscription == "letters"
 
 
-def test_topic_and_subscription_may_have_other_names() -> None:
-    found = read(PUBSUB_TOPIC="runs", DEAD_LETTER_SUBSCRIPTION="projects/x/subscriptions/kept")
+def test_the_subscription_of_events_is_named_as_their_topic() -> None:
+    found = read(PUBSUB_TOPIC="projects/x/topics/runs")
+
+    assert found.places.event_subscription == "runs"
+
+
+def test_topics_and_subscriptions_may_have_other_names() -> None:
+    found = read(
+        PUBSUB_TOPIC="runs",
+        PUBSUB_SUBSCRIPTION="runs-pulled",
+        DEAD_LETTER_SUBSCRIPTION="projects/x/subscriptions/kept",
+    )
 
     assert found.places.event_topic == "runs"
+    assert found.places.event_subscription == "runs-pulled"
     assert found.places.dead_letter_subscription == "projects/x/subscriptions/kept"
 
 
