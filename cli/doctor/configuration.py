@@ -43,7 +43,7 @@ def _said(found: Configuration, about: About) -> Iterator[Finding]:
     where = found.lines.file if found.lines is not None else "none; the guides' variables rule"
     yield about.ok(f"{where}: {counted}")
     for warning in found.warnings:
-        yield About(Group.CONFIGURATION, "to look at").warns(warning)
+        yield About(Group.CONFIGURATION, "to look at").warns(str(warning))
 
 
 def many(count: int, noun: str) -> str:

@@ -20,6 +20,7 @@ DATABASE = "firestore/v1/projects/p/databases/afterrun"
 PLACES = Places(
     project=GoogleProject("p"),
     event_topic="t",
+    event_subscription="e",
     dead_letter_topic="d",
     dead_letter_subscription="s",
     ledger=LedgerSettings("firestore", "p/afterrun"),
