@@ -5,8 +5,8 @@ could otherwise move the cursor, or show a secret that a vendor repeated.
 """
 
 import json
+import re
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ from shared.settings import environment
 from subscriber.diagnosis import clean, visible
 
 NARROW = 60  # columns; below it a table is shown as one block a row
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 HEAD_LIMIT = 12  # columns of a head that shares a line with its text on a narrow terminal
 
 Style = Literal["", "good", "bad", "warn", "dim", "strong"]
@@ -70,24 +72,12 @@ def shown(text: object) -> str:
 
 def say(text: object = "", style: Style = "") -> None:
     """Lines of a result; wrapped at words to the width of the terminal."""
-    console().print(Text(shown(text), style=_STYLES[style]))
+    _print_wrapped(console(), Text(shown(text), style=_STYLES[style]))
 
 
 def spans(*parts: str | Cell, indent: int = 0) -> None:
     """One paragraph of a result, of parts in styles of their own; each of its lines is indented."""
-    out = console()
-    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
-    text = Text.assemble(*((_spaced(each.text), _STYLES[each.style]) for each in cells))
-    for line in text.wrap(out, max(out.width - indent, NARROW // 3)):
-        line.rstrip()
-        out.print(Text(" " * indent) + line)
-
-
-def _spaced(text: str) -> str:
-    """`text` fit for a terminal, with the spaces around it."""
-    bare = text.strip(" ")
-    before = len(text) - len(text.lstrip(" "))
-    return " " * before + shown(bare) + " " * (len(text) - before - len(bare)) if bare else text
+    _paragraph(Text(" " * indent), _assembled(parts))
 
 
 def whole(text: object, style: Style = "", indent: int = 0) -> None:
@@ -97,32 +87,74 @@ def whole(text: object, style: Style = "", indent: int = 0) -> None:
 
 def line(*parts: str | Cell) -> None:
     """A line of a result, made of parts, each with a style of its own; it is not wrapped."""
-    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
-    made = Text("").join(Text(_kept(cell.text), style=_STYLES[cell.style]) for cell in cells)
+    made = _assembled(parts, in_one_line=True)
     made.rstrip()
     console().print(made, soft_wrap=True)
 
 
 def entry(head: Sequence[str | Cell], text: object, style: Style = "") -> None:
-    """A text that begins behind `head` and goes on below itself, wrapped at words; what is longer
-    than a line, an address, stays whole. On a narrow terminal a long head has a line of its own.
+    """A text that begins behind `head` and goes on below itself. On a narrow terminal a long head
+    has a line of its own.
     """
-    cells = [each if isinstance(each, Cell) else Cell(each) for each in head]
-    indent = sum(len(cell.text) for cell in cells)
-    width = console().width
-    if width < NARROW and indent > HEAD_LIMIT:
-        line(*cells)
-        cells, indent = [Cell("    ")], 4
-    wrapped = [
-        row
-        for each in shown(text).splitlines() or [""]
-        for row in textwrap.wrap(
-            each, max(width - indent, 20), break_long_words=False, break_on_hyphens=False
-        )
-        or [""]
-    ]
-    for index, row in enumerate(wrapped):
-        line(*(cells if not index else [Cell(" " * indent)]), Cell(row, style))
+    before = _assembled(head, in_one_line=True)
+    if console().width < NARROW and before.cell_len > HEAD_LIMIT:
+        line(*head)
+        before = Text("    ")
+    _paragraph(before, Text(shown(text), style=_STYLES[style]))
+
+
+def facts(rows: Iterable[tuple[str, str | Cell]]) -> None:
+    """What is known of one thing: a label and a value each, the empty ones left out."""
+    cells = [(label, v if isinstance(v, Cell) else Cell(v)) for label, v in rows]
+    kept = [(label, cell) for label, cell in cells if cell.text]
+    indent = max((len(label) for label, _ in kept), default=0) + 2
+    for label, cell in kept:
+        _paragraph(Text(label.ljust(indent), style="dim"), _text(cell, Column("")))
+
+
+def _paragraph(head: Text, text: Text) -> None:
+    """`text` behind `head`, wrapped at words; what is longer than a line stays whole."""
+    out = console()
+    indent = head.cell_len
+    for number, row in enumerate(_wrapped(text, max(out.width - indent, NARROW // 3))):
+        before = Text(" " * indent) if number else head
+        made = before + row
+        made.rstrip()
+        out.print(made, soft_wrap=True)
+
+
+def _print_wrapped(where: Console, text: Text) -> None:
+    for row in _wrapped(text, where.width):
+        where.print(row, soft_wrap=True)
+
+
+def _wrapped(text: Text, width: int) -> Iterator[Text]:
+    """The lines of `text`, broken between words only; Rich breaks or cuts a word that is longer."""
+    for line in text.split("\n", allow_blank=True):
+        breaks, used = [], 0
+        for word in re.finditer(r"\s*\S+\s*", line.plain):
+            if used and used + cell_len(word[0].rstrip()) > width:
+                breaks.append(word.start())
+                used = 0
+            used += cell_len(word[0])
+        for row in line.divide(breaks):
+            row.rstrip()
+            yield row
+
+
+def _assembled(parts: Iterable[str | Cell], *, in_one_line: bool = False) -> Text:
+    cells = [each if isinstance(each, Cell) else Cell(each) for each in parts]
+    return Text.assemble(
+        *((_spaced(cell.text, in_one_line=in_one_line), _STYLES[cell.style]) for cell in cells)
+    )
+
+
+def _spaced(text: str, *, in_one_line: bool) -> str:
+    """`text` fit for a terminal, with the spaces around it that align it."""
+    inside = text.strip(" ")
+    before, _, after = text.partition(inside) if inside else (text, "", "")
+    said = f"{before}{shown(inside)}{after}"
+    return said.replace("\n", " ") if in_one_line else said
 
 
 def width() -> int | None:
@@ -145,18 +177,18 @@ def raw(text: str) -> None:
 
 def data(value: object) -> None:
     """A result as JSON."""
-    raw(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    raw(_json(value, indent=2))
 
 
 def data_line(value: object) -> None:
     """A result as JSON in one line, for programs that read as it comes."""
-    raw(json.dumps(value, ensure_ascii=False, default=_plain))
+    raw(_json(value))
     sys.stdout.flush()
 
 
 def hint(text: object) -> None:
     """What helps, but is not the result."""
-    beside().print(Text(shown(text), style="dim"))
+    _print_wrapped(beside(), Text(shown(text), style="dim"))
 
 
 def command(text: str) -> None:
@@ -165,7 +197,7 @@ def command(text: str) -> None:
 
 
 def warn(text: object) -> None:
-    beside().print(Text(f"warning: {shown(text)}", style="yellow"))
+    _print_wrapped(beside(), Text(f"warning: {shown(text)}", style="yellow"))
 
 
 def failed(text: object) -> None:
@@ -206,26 +238,6 @@ def table(
         out.print(_table(columns, cells))
 
 
-def facts(rows: Iterable[tuple[str, str | Cell]]) -> None:
-    """What is known of one thing: a label and a value each, the empty ones left out.
-
-    A value without spaces, such as a URL, is never broken.
-    """
-    out = console()
-    cells = [(label, v if isinstance(v, Cell) else Cell(v)) for label, v in rows]
-    kept = [(label, cell) for label, cell in cells if cell.text]
-    indent = max((len(label) for label, _ in kept), default=0) + 2
-    for label, cell in kept:
-        text = _text(cell, Column(""))
-        is_whole = not any(each.isspace() for each in text.plain)
-        lines = [text] if is_whole else text.wrap(out, max(out.width - indent, NARROW // 3))
-        for number, line in enumerate(lines):
-            line.rstrip()
-            before = Text("" if number else label, style="dim")
-            before.pad_right(indent - len(before))
-            out.print(before + line, soft_wrap=True)
-
-
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Table:
     made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
@@ -242,13 +254,6 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Table:
 
 def _text(cell: Cell, column: Column) -> Text:
     return Text(shown(cell.text), style=_STYLES[cell.style or column.style])
-
-
-def _kept(text: str) -> str:
-    """`text` cleaned, with the spaces around it that align it."""
-    inside = text.strip(" ")
-    before, _, after = text.partition(inside) if inside else (text, "", "")
-    return f"{before}{shown(inside)}{after}".replace("\n", " ")
 
 
 def located(place: str, text: object, style: Style = "") -> None:
@@ -295,6 +300,12 @@ def ago(at: datetime, now: datetime) -> str:
     """How long ago, or in how long."""
     said = length(now - at)
     return f"{said} ago" if at <= now else f"in {said}"
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """JSON as people read it; what a terminal would obey, or not show, is written as `\\uXXXX`."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plain(value: object) -> Any:

@@ -106,6 +106,9 @@ SUBSCRIBER = (
         f"{DEFAULT_LEDGER}, on Cloud Run none",
         _place,
     ),
+    Variable(
+        "PUBSUB_SUBSCRIPTION", "the subscription that `afterrun work` pulls", "named as the topic"
+    ),
     Variable("DEAD_LETTER_TOPIC", "the topic of dead letters", DEFAULT_DEAD_LETTERS),
     Variable("DEAD_LETTER_SUBSCRIPTION", "the subscription that keeps them", "named as the topic"),
     Variable(

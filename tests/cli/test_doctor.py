@@ -150,7 +150,7 @@ def test_without_google_credentials_one_line_says_what_is_not_looked_at(world: W
     )
 
     assert ran.code == 0
-    assert " ".join(ran.out.split()) == (
+    assert without_spaces(ran.out) == without_spaces(
         "configuration ok file "
         f"{world.environ['AFTERRUN_CONFIG']}: 2 rules, 4 destinations "
         "skipped Google there are no Google credentials here, so not looked at: 6 secrets, "
@@ -158,6 +158,11 @@ def test_without_google_credentials_one_line_says_what_is_not_looked_at(world: W
         "do: gcloud auth application-default login "
         "1 not tried, 1 ok"
     )
+
+
+def without_spaces(text: str) -> str:
+    """A long path is broken somewhere: where, depends on the folder of the test."""
+    return "".join(text.split())
 
 
 def test_a_wrong_ledger_stops_what_needs_places(world: World) -> None:
