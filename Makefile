@@ -1,7 +1,11 @@
 # make run    the main job, here and offline: a failed run pages, the next one recovers
 # make test   everything CI checks: format, lint, types, tests
 #
-# Both make .venv when it is missing or stale. Needed first: Python 3.11 to 3.13 with venv.
+# make deploy PROJECT=my-project REGION=europe-west1     Afterrun on Google Cloud; safe to repeat
+# make undeploy PROJECT=my-project REGION=europe-west1   and out of it again
+#
+# Options go in ARGS, as ARGS="--notify me@example.com --dry-run". All of them make .venv when it is
+# missing or stale. Needed first: Python 3.11 to 3.13 with venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +14,7 @@ READY := $(VENV)/.ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.ve
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test golden lock
+.PHONY: run test deploy undeploy golden lock
 
 run: $(READY)
 	@$(VENV)/bin/afterrun lab $(ARGS)
@@ -21,6 +25,12 @@ test: $(READY)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.cloudbuild cloudbuild.yaml
 	$(VENV)/bin/pytest $(ARGS)
+
+deploy: $(READY)
+	@$(VENV)/bin/python -m deploy up --project="$(PROJECT)" --region="$(REGION)" $(ARGS)
+
+undeploy: $(READY)
+	@$(VENV)/bin/python -m deploy down --project="$(PROJECT)" --region="$(REGION)" $(ARGS)
 
 $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Afterrun needs Python 3.11 to 3.13; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'

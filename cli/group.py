@@ -45,7 +45,7 @@ class Commands(TyperGroup):
         width = max(map(len, self.list_commands(ctx)))
         for panel, names in PANELS.items():
             with formatter.section(panel):
-                limit = formatter.width - width - 6
+                limit = formatter.width - width - 4
                 commands = [(name, self.get_command(ctx, name)) for name in names]
                 formatter.write_dl(
                     [(name.ljust(width), each.get_short_help_str(limit)) for name, each in commands]

@@ -29,6 +29,7 @@ ASKED: tuple[Asked, ...] = ("none", "failed", "all")
 """Which results of a run were asked for: each of these holds what the one before does."""
 
 _ANSWER = TypeAdapter(Answer)
+_BEGINS = b'{"version": '
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,9 @@ def _private(path: Path, flag: int) -> IO[bytes]:
 def _end_with_a_line(path: Path) -> None:
     try:
         with path.open("r+b") as file:
+            if file.read(len(_BEGINS)) != _BEGINS:
+                # it may be something else: its first line will tell
+                return
             end = whole = file.seek(0, os.SEEK_END)
             while whole:
                 start = max(0, whole - 65_536)
@@ -218,9 +222,7 @@ def _end_with_a_line(path: Path) -> None:
                     whole = start + found + 1
                     break
                 whole = start
-            file.seek(whole)
-            # a file without any line may be something else
-            if whole < end and (whole or file.read(10).startswith(b'{"version"')):
+            if whole < end:
                 file.truncate(whole)
     except OSError as error:
         raise _unwritable(path, error) from None

@@ -52,7 +52,7 @@ def letter(name: str, environ: Mapping[str, str], url: str, *, is_new: bool) -> 
         entry = sample.changed(entry, account=accounts[0])
     try:
         if is_sample or is_new:
-            (entry,) = sample.moved([entry], now)
+            entry = sample.changed(entry, now - sample.time_of(entry))
         body = entry.body
         if is_new:
             # a sample's job has no other runs, and may be sent several times in a second

@@ -185,7 +185,7 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with err.status(Text(text, style="dim")) as status:
-        yield lambda now: status.update(Text(now, style="dim"))
+        yield lambda other: status.update(Text(shown(other), style="dim"))
 
 
 def table(
@@ -249,6 +249,23 @@ def _kept(text: str) -> str:
     inside = text.strip(" ")
     before, _, after = text.partition(inside) if inside else (text, "", "")
     return f"{before}{shown(inside)}{after}".replace("\n", " ")
+
+
+def located(place: str, text: object, style: Style = "") -> None:
+    """A line of a result that is about a place in a file, whole where another program reads it.
+
+    It is ours: what a finding says of a secret is where it stands, never the secret.
+    """
+    out = console()
+    line = Text(shown(Own(place)), style=_STYLES["strong"]) + Text(": " if place else "")
+    said = Text(shown(Own(text)), style=_STYLES[style])
+    out.print(line + said, soft_wrap=not out.is_terminal)
+
+
+def question(text: str) -> None:
+    """What is asked, wrapped at words; what is typed follows in the same line."""
+    beside().print(Text(shown(Own(text.rstrip()))), end=" ")
+    sys.stderr.flush()
 
 
 def when(at: datetime | None) -> str:

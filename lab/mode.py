@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from lab import mode_query_runs, mode_request
+from lab import mode_query_runs, mode_report, mode_request
 from lab.faults import Faults, WithFaults
 from lab.limits import Window
 from lab.mode_request import Asked
@@ -45,8 +45,8 @@ class Mode:
 
     `ending` is how the runs of reports that are asked for from now on will end, `dataset_ending`
     those of datasets, `queries` and `python` what their parts do where that does not follow from
-    it. While `may_run` is false, the token only reads. `limit` is how often one may ask: Mode has
-    one and does not publish it.
+    it. While `may_run` is false, the token only reads; while `archived` is true, the reports are.
+    `limit` is how often one may ask: Mode has one and does not publish it.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Mode:
         self.queries: QueryState = "succeeded"
         self.python: PythonState = "none"
         self.may_run = True
+        self.archived = False
         self.limit: Window | None = None
         self.faults = Faults()
         self._workspace = workspace
@@ -89,6 +90,17 @@ class Mode:
         for run in (*self.runs, *self.dataset_runs):
             if not run.is_over:
                 self._keep(run.ended(datetime.now(UTC)), 200)
+
+    async def show_report(self, request: Request) -> JSONResponse:
+        report = self._authorised(request, "reports")
+        last = [run for run in self.runs if run.of == report][-1:]
+        return _hal(mode_report.told(self._workspace, report, last, archived=self.archived), 200)
+
+    async def list_dataset_runs(self, request: Request) -> JSONResponse:
+        dataset = self._authorised(request, "datasets")
+        runs = [run for run in self.dataset_runs if run.of == dataset]
+        listed = [told(run, runs) for run in reversed(runs)]
+        return _hal(mode_report.listed(self._workspace, dataset, listed), 200)
 
     async def start_report(self, request: Request) -> JSONResponse:
         report = self._authorised(request, "reports")
@@ -188,8 +200,12 @@ def _routes(mode: Mode) -> list[Route]:
     for kind in kinds:
         runs = f"/api/{{workspace}}/{kind}/{{of}}/runs"
         start = mode.start_report if kind == "reports" else mode.start_dataset
+        look, at = mode.show_report, runs.removesuffix("/runs")
+        if kind == "datasets":
+            look, at = mode.list_dataset_runs, runs
         routes += [
             Route(runs, start, methods=["POST"]),
+            Route(at, look, methods=["GET"]),
             Route(runs + "/{run}", partial(mode.poll, kind), methods=["GET"]),
             Route(runs + "/{run}/query_runs", partial(mode.query_runs, kind), methods=["GET"]),
         ]

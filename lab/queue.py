@@ -94,6 +94,7 @@ class Queue:
                 "topic": topic,
                 "push_config": push,
                 "ack_deadline_seconds": 300,
+                "expiration_policy": ExpirationPolicy(),  # never
                 **settings,
             }
         )

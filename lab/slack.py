@@ -1,9 +1,11 @@
-"""Slack: an incoming webhook and the part of the Web API that posts and edits messages.
+"""Slack: an incoming webhook, and of the Web API what posts and edits messages and tells of a bot.
 
-It takes JSON only, where the real one takes forms too. Sources:
+What posts takes JSON only, where the real one takes forms too. Sources:
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
-https://docs.slack.dev/reference/methods/chat.postMessage and
-https://docs.slack.dev/reference/methods/chat.update
+https://docs.slack.dev/reference/methods/chat.postMessage,
+https://docs.slack.dev/reference/methods/chat.update,
+https://docs.slack.dev/reference/methods/auth.test and
+https://docs.slack.dev/reference/methods/conversations.info
 """
 
 from collections import deque
@@ -52,6 +54,8 @@ class Slack:
         self.archived: set[str] = set()
         self.left: set[str] = set()
         """Ids of channels that the bot is not in."""
+        self.private: set[str] = set()
+        """Ids of channels of which nobody hears who is not in them."""
         self.scopes = {"chat:write"}
         self.edit_window: timedelta | None = None
         """How long after its posting a message can be edited, if not for ever."""
@@ -72,6 +76,7 @@ class Slack:
             routes=[
                 Route("/services/{path:path}", self._webhook, methods=["POST"]),
                 Route("/api/{method}", self._api, methods=["POST"]),
+                Route("/api/{method}", self._tell, methods=["GET"]),
             ]
         )
         self.app: ASGIApp = WithFaults(app, self.faults)
@@ -123,6 +128,67 @@ class Slack:
             answer |= {"response_metadata": {"warnings": ["missing_charset"]}}
         return JSONResponse({"ok": True, **answer})
 
+    async def _tell(self, request: Request) -> JSONResponse:
+        """A method that only tells: its arguments are in the query."""
+        method = request.path_params["method"]
+        methods = {"auth.test": self._who, "conversations.info": self._channel_info}
+        try:
+            if method not in methods:
+                raise Refusal("unknown_method")
+            self._identify(request.headers.get("authorization", ""))
+            answer = methods[method](request.query_params)
+        except Refusal as refusal:
+            return refusal.of_api()
+        scopes = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))}
+        return JSONResponse({"ok": True, **answer}, headers=scopes)
+
+    def _who(self, _: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "url": "https://teahouse.slack.com/",
+            "team": "Teahouse",
+            "user": "afterrun",
+            "team_id": "T0TEAHOUSE",
+            "user_id": "U0AFTERRUN",
+            "bot_id": BOT,
+            "is_enterprise_install": False,
+        }
+
+    def _channel_info(self, told: Mapping[str, str]) -> dict[str, Any]:
+        channel = arguments.named(told, "channel")
+        if not self.scopes & {"channels:read", "groups:read"}:
+            self._need("channels:read")
+        is_known = channel in self._channels
+        if not is_known or (channel in self.private and channel in self.left):
+            raise Refusal("channel_not_found")
+        self._need("groups:read" if channel in self.private else "channels:read")
+        return {
+            "channel": {
+                "id": channel,
+                "name": self._channels[channel],
+                "name_normalized": self._channels[channel],
+                "created": 1449252889,
+                "creator": "U0LENA",
+                "is_channel": channel not in self.private,
+                "is_group": channel in self.private,
+                "is_im": False,
+                "is_mpim": False,
+                "is_general": False,
+                "is_private": channel in self.private,
+                "is_archived": channel in self.archived,
+                "is_member": channel not in self.left,
+                "is_shared": False,
+                "is_ext_shared": False,
+                "is_org_shared": False,
+                "is_pending_ext_shared": False,
+                "parent_conversation": None,
+                "pending_shared": [],
+                "previous_names": [],
+                "topic": {"creator": "", "last_set": 0, "value": ""},
+                "purpose": {"creator": "", "last_set": 0, "value": ""},
+                "unlinked": 0,
+            }
+        }
+
     def _knock(self, path: str) -> None:
         """Refuse a webhook's URL that is not the one that was given out."""
         names = ["services", *path.split("/")]
@@ -135,15 +201,21 @@ class Slack:
         self._refuse()
 
     def _authenticate(self, authorization: str) -> None:
+        self._identify(authorization)
+        self._need("chat:write")
+
+    def _identify(self, authorization: str) -> None:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Refusal("not_authed")
         if not compare_digest(token.strip().encode(), self._token.encode()):
             raise Refusal("invalid_auth")
         self._refuse()
-        if "chat:write" not in self.scopes:
+
+    def _need(self, scope: str) -> None:
+        if scope not in self.scopes:
             provided = ",".join(sorted(self.scopes))
-            raise Refusal("missing_scope", {"needed": "chat:write", "provided": provided})
+            raise Refusal("missing_scope", {"needed": scope, "provided": provided})
 
     def _refuse(self) -> None:
         word = self._refusals.popleft() if self._refusals else self._refusal

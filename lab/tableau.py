@@ -76,6 +76,7 @@ class Tableau:
             listing, refreshing = self._listing(kind), self._refreshing(kind)
             routes += [
                 route("GET", contents, self._within_limits(listing)),
+                route("GET", f"{contents}/{{id}}", self._within_limits(self._showing(kind))),
                 route("POST", f"{contents}/{{id}}/{kind.verb}", self._within_limits(refreshing)),
             ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: no_such_path})
@@ -148,6 +149,16 @@ class Tableau:
 
         return act
 
+    def _showing(self, kind: Kind) -> Callable[[Call], Answer]:
+        def act(call: Call) -> Answer:
+            self._be_on_site(call)
+            content = self._contents[kind].get(call.path["id"])
+            if content is None:
+                raise _not_found(kind, call.path["id"])
+            return 200, {kind.noun: tableau_content.told(kind, content)}
+
+        return act
+
     def _refreshing(self, kind: Kind) -> Callable[[Call], Answer]:
         def act(call: Call) -> Answer:
             self._be_on_site(call)
@@ -164,8 +175,7 @@ class Tableau:
 
     def _may_be_refreshed(self, kind: Kind, content_id: str, content: Content | None) -> None:
         if content is None:
-            detail = f"{kind.noun.title()} '{content_id}' could not be found."
-            raise Refusal(kind.not_found, "Resource Not Found", detail)
+            raise _not_found(kind, content_id)
         if not content.may_refresh:
             raise Refusal("403004", "Forbidden", f"You may not refresh this {kind.noun}")
         if content.is_live:
@@ -206,6 +216,11 @@ class Tableau:
             facts = {noun: job.content.id, "job": job.id, "state": job.state}
             self._timeline.saw(SIDE, f"{noun} refresh {job.state}: {name}", **facts)
         return {"job": tableau_job.told(job)}
+
+
+def _not_found(kind: Kind, content_id: str) -> Refusal:
+    detail = f"{kind.noun.title()} '{content_id}' could not be found."
+    return Refusal(kind.not_found, "Resource Not Found", detail)
 
 
 def _incremental(kind: Kind, call: Call) -> bool:

@@ -28,6 +28,14 @@ _FULL_NAME = re.compile(
 )
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+SCHEMA = (
+    r"^\s*(?:env:[A-Za-z_][A-Za-z0-9_]*|file:/.*"
+    r"|secret:[A-Za-z0-9_-]{1,255}(?:@[A-Za-z0-9_-]{1,63})?"
+    r"|secret:projects/[a-z0-9:.-]{1,63}/secrets/[A-Za-z0-9_-]{1,255}"
+    r"(?:/versions/[A-Za-z0-9_-]{1,63})?)\s*$"
+)
+"""What a reference looks like, for editors: so that they mark a secret that is none."""
+
 
 @dataclass(frozen=True)
 class SecretRef:

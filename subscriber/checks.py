@@ -1,18 +1,17 @@
 """Checks: what is wrong with rules though every key of them is right. Pure."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from shared.event import RunEvent
 from subscriber.destination import Destination, Does
-from subscriber.hints import did_you_mean
-from subscriber.patterns import NAME, NOT, Patterns, is_glob, is_id
+from subscriber.findings import Finding
+from subscriber.hints import did_you_mean, meant
+from subscriber.patterns import NAME, NOT, Patterns, is_id
 from subscriber.rules import PROBLEMS, Override, Rule, RuleEvent, RuleOutcome
 from subscriber.yaml_lines import Lines, Path
 
 NEVER = "this can never match: it leaves out all that it asks for"
 ID_DIGITS = 19  # of an id of 64 bits
-SIMILAR = 0.75  # of 1, how alike a pattern and a name must be for one to be taken for the other
 
 # what each kind of kinds acts on; a rule that asks it for anything else would never do anything
 _ACTS_ON: Mapping[Does, tuple[RuleOutcome, ...]] = {
@@ -54,12 +53,12 @@ def mistakes(
     found: Mapping[str, Destination],
     accounts: Iterable[int],
     lines: Lines,
-) -> list[str]:
+) -> list[Finding]:
     """Rules that can never match or do anything, and names that nothing bears.
 
     Rules and overrides are those that could be read, by their place in the file.
     """
-    told: list[str] = []
+    told: list[Finding] = []
     names: set[str] = set()
     known_accounts = {str(account) for account in accounts}
     for index, rule in rules.items():
@@ -67,8 +66,8 @@ def mistakes(
         if rule.name in names:
             told.append(lines.at((*place, "name"), "another rule has this name"))
         names.add(rule.name)
-        told += _misnamed(rule.then, (*place, "then"), lines)
-        told += _misnamed(rule.refresh.on_failure, (*place, "refresh", "on_failure"), lines)
+        told += misnamed(rule.then, (*place, "then"), lines)
+        told += misnamed(rule.refresh.on_failure, (*place, "refresh", "on_failure"), lines)
         never = (*_never(rule, known_accounts), *_never_told(rule), *_never_looked_at(rule))
         told += [_at(lines, (*place, *path), why) for path, why in never]
         for name in dict.fromkeys(rule.then):
@@ -80,7 +79,7 @@ def mistakes(
         told += _idle_refresh(rule, does, found, place, lines)
     for index, override in overrides.items():
         place = ("overrides", index)
-        told += _misnamed(override.then, (*place, "then"), lines)
+        told += misnamed(override.then, (*place, "then"), lines)
         if override.environment.matches_nothing:
             told.append(lines.at((*place, "environment"), NEVER))
         if all(name in found and found[name].does.starts for name in override.then):
@@ -89,7 +88,8 @@ def mistakes(
     return told
 
 
-def _misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[str]:
+def misnamed(then: Sequence[str], place: Path, lines: Lines) -> Iterator[Finding]:
+    """Names in the list at `place` that no destination bears, or that stand twice."""
     known = lines.names(("destinations",))
     for position, name in enumerate(then):
         at: Path = (*place, position)
@@ -158,7 +158,7 @@ def _idle_alert(rule: Rule, does: set[Does]) -> Iterator[str]:
         yield "alerts are of runs that failed or warned; leave this out"
 
 
-def _idle_words(rule: Rule, does: set[Does], place: Path, lines: Lines) -> Iterator[str]:
+def _idle_words(rule: Rule, does: set[Does], place: Path, lines: Lines) -> Iterator[Finding]:
     for key in ("title", "note", "severity"):
         if key in rule.model_fields_set and does and all(each.starts for each in does):
             what = "none of its destinations alerts or tells; leave this out"
@@ -167,7 +167,7 @@ def _idle_words(rule: Rule, does: set[Does], place: Path, lines: Lines) -> Itera
 
 def _idle_refresh(
     rule: Rule, does: set[Does], found: Mapping[str, Destination], place: Path, lines: Lines
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     if "refresh" in rule.model_fields_set and does and not any(each.starts for each in does):
         yield lines.at((*place, "refresh"), "none of its destinations refreshes; leave this out")
     for position, name in enumerate(rule.refresh.on_failure):
@@ -178,7 +178,7 @@ def _idle_refresh(
 
 def _idle(
     rule: Rule, name: str, destination: Destination, place: Path, lines: Lines
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     does = destination.does
     acts_on = (*_ACTS_ON[does], *(_ENDS if destination.tells_ends() else ()))
     for outcome in rule.when.outcome:
@@ -201,7 +201,7 @@ def _ended(outcome: RuleOutcome) -> str:
 
 def unused(
     rules: Iterable[Rule], overrides: Iterable[Override], found: Iterable[str], lines: Lines
-) -> list[str]:
+) -> list[Finding]:
     """Destinations that nothing is ever sent to."""
     named = {name for rule in rules for name in (*rule.then, *rule.refresh.on_failure)}
     named |= {name for override in overrides for name in override.then}
@@ -212,9 +212,9 @@ def unused(
     ]
 
 
-def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[str]:
+def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[Finding]:
     """Triggers and kinds of nodes that dbt has never used: slips, or newer than this program."""
-    told: list[str] = []
+    told: list[Finding] = []
     for index, rule in rules.items():
         place: Path = ("rules", index, "when")
         kind = rule.when.nodes.kind if rule.when.nodes else None
@@ -230,9 +230,9 @@ def odd_words(rules: Mapping[int, Rule], lines: Lines) -> list[str]:
     return told
 
 
-def shared(found: Mapping[str, Destination], lines: Lines) -> list[str]:
+def shared(found: Mapping[str, Destination], lines: Lines) -> list[Finding]:
     """Destinations that page through one key: what one of them closes is closed for the other."""
-    told: list[str] = []
+    told: list[Finding] = []
     known: dict[frozenset[str], str] = {}
     for name, destination in found.items():
         refs = frozenset(map(str, destination.secret_refs().values()))
@@ -244,7 +244,7 @@ def shared(found: Mapping[str, Destination], lines: Lines) -> list[str]:
 
 def typos(
     rules: Sequence[Rule], overrides: Sequence[Override], lines: Lines, seen: Iterable[RunEvent]
-) -> list[str]:
+) -> list[Finding]:
     """Patterns that match nothing in the events seen lately, but almost do, in the file's order.
 
     A pattern of a project, environment or job that has had no event yet is no typo.
@@ -255,7 +255,7 @@ def typos(
         "environment": {(event.environment_id, event.environment_name) for event in events},
         "job": {(event.job_id, event.job_name) for event in events},
     }
-    told: list[str] = []
+    told: list[Finding] = []
     for index, rule in enumerate(rules):
         for key, known in names.items():
             place: Path = ("rules", index, "when", key)
@@ -268,40 +268,18 @@ def typos(
 
 def _almost(
     patterns: Patterns | None, known: set[tuple[str, str]], place: Path, key: str, lines: Lines
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     names = {name.casefold(): name for _, name in sorted(known) if name}
     for position, pattern in enumerate(patterns.written if patterns else ()):
         bare = pattern.removeprefix(NOT)
         if any(Patterns((bare,)).match(id=id_, name=name) for id_, name in known):
             continue
-        if meant := _meant(bare, names):
-            hint = f"no {key} of the last events matches; did you mean `{meant}`?"
+        if name := meant(bare, names):
+            hint = f"no {key} of the last events matches; did you mean `{name}`?"
             yield _at(lines, (*place, position), hint)
 
 
-def _meant(pattern: str, names: Mapping[str, str]) -> str:
-    """The name that `pattern`, which matches none, may be a slip of; empty if there is none.
-
-    `names` are those known, by how they read without capital letters.
-    """
-    if is_id(pattern):
-        return f"{NAME}{pattern}" if pattern in names else ""
-    word = pattern.removeprefix(NAME).casefold()
-    if not is_glob(pattern):
-        return _closest(word, names)
-    begin, end = word.partition("*")[0], word.rpartition("*")[2]
-    begun = {name[: len(begin)]: meant for name, meant in names.items()}
-    ended = {name[-len(end) :]: meant for name, meant in names.items()}
-    return _closest(word, names) or _closest(begin, begun) or _closest(end, ended)
-
-
-def _closest(word: str, names: Mapping[str, str]) -> str:
-    """The name that `word` is almost the same as; two letters are almost the same as too many."""
-    close = difflib.get_close_matches(word, names, n=1, cutoff=SIMILAR) if len(word) > 2 else ()
-    return names[close[0]] if close else ""
-
-
-def _at(lines: Lines, path: Path, what: str) -> str:
+def _at(lines: Lines, path: Path, what: str) -> Finding:
     """`what`, said of one of a list; of the whole, where it is written without a list."""
-    is_listed = path in lines.numbers or not isinstance(path[-1], int)
+    is_listed = path in lines.places or not isinstance(path[-1], int)
     return lines.at(path if is_listed else path[:-1], what)

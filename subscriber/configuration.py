@@ -1,11 +1,11 @@
 """The configuration: what `afterrun.yaml` says, or, without it, the guides' variables.
 
 Read strictly: an unknown key, an unknown kind, a secret written as it is, a name that nothing
-bears: each is a Mistake that says file, line, key and what to do. No value is repeated in it.
+bears: each is a finding with file, line, column, key and what to do. No value is repeated in it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,13 +24,14 @@ from pydantic import (
 from shared import secret_refs
 from shared.errors import Mistake
 from shared.settings import check_url
-from subscriber import checks, destinations
+from subscriber import checks, destinations, overlaps, pagers
 from subscriber.destination import Destination
 from subscriber.durations import Duration
+from subscriber.findings import Finding, Mistakes, in_order
 from subscriber.hints import did_you_mean
 from subscriber.owners import Owner
 from subscriber.rules import STRICT, Override, Rule, checked_name, not_empty
-from subscriber.yaml_lines import Lines, Path
+from subscriber.yaml_lines import START, Lines, Path
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -60,11 +61,15 @@ class DbtCloudSettings(BaseModel):
 
     model_config = STRICT
 
-    host: str = "cloud.getdbt.com"
-    token: SecretStr
-    accounts: tuple[NonNegativeInt, ...] = ()
-    base_url: str | None = None
-    metadata_url: str | None = None
+    host: str = Field("cloud.getdbt.com", description="the host of your account's access URL")
+    token: SecretStr = Field(
+        description="where a service token is kept that may read metadata and, better, runs"
+    )
+    accounts: tuple[NonNegativeInt, ...] = Field(
+        (), description="ids of your accounts; events of others are told to nobody"
+    )
+    base_url: str | None = Field(None, description="another address of the Administrative API")
+    metadata_url: str | None = Field(None, description="another address of the Discovery API")
 
     @field_validator("token")
     @classmethod
@@ -92,16 +97,28 @@ class DbtCloudSettings(BaseModel):
         return bare
 
 
-class _File(BaseModel):
+class File(BaseModel):
+    """What happens after a dbt Cloud run: the configuration of Afterrun."""
+
     model_config = STRICT
 
-    version: Literal[1]
-    dbt_cloud: DbtCloudSettings
-    max_event_age: Duration = MAX_EVENT_AGE
-    owners: dict[str, Owner] = Field(default_factory=dict)
-    destinations: dict[str, dict[str, Any]] = Field(min_length=1)
-    rules: Annotated[tuple[Rule, ...], BeforeValidator(not_empty)]
-    overrides: tuple[Override, ...] = ()
+    version: Literal[1] = Field(description="of this form of configuration")
+    dbt_cloud: DbtCloudSettings = Field(description="where dbt Cloud is, and what opens it")
+    max_event_age: Duration = Field(
+        MAX_EVENT_AGE, description="how old an event may be to be told by itself"
+    )
+    owners: dict[str, Owner] = Field(
+        default_factory=dict, description="how owners of nodes are reached, by their names in dbt"
+    )
+    destinations: dict[str, dict[str, Any]] = Field(
+        min_length=1, description="what may be told, refreshed or run, by names of yours"
+    )
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(not_empty)] = Field(
+        description="when to do so; all that match apply"
+    )
+    overrides: tuple[Override, ...] = Field(
+        (), description="where what happens in an environment goes instead"
+    )
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,7 @@ class Configuration:
     dbt_cloud: DbtCloudSettings
     destinations: Mapping[str, Destination]
     rules: tuple[Rule, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     overrides: tuple[Override, ...] = ()
     owners: Mapping[str, Owner] = field(default_factory=dict)
     max_event_age: timedelta = MAX_EVENT_AGE
@@ -126,27 +143,34 @@ class Configuration:
 def read(content: Any, lines: Lines) -> Configuration:
     """The configuration that `content`, a parsed file, holds; `lines` knows where each key stands.
 
-    Raises Mistake with every mistake found, a line each, in the order of the file.
+    Raises Mistakes with all that are found, in the order of the file.
     """
     found, mistakes = _destinations(content, lines)
     rules, overrides = _each(Rule, content, "rules"), _each(Override, content, "overrides")
+    mistakes += _misnamed(content, {"rules": rules, "overrides": overrides}, lines)
     owners = content.get("owners") if isinstance(content, dict) else None
     mistakes += _owners(owners if isinstance(owners, dict) else {}, lines)
-    file: _File | None = None
+    file: File | None = None
     try:
-        file = _File.model_validate(content)
+        file = File.model_validate(content)
     except ValidationError as error:
-        mistakes = [*_mistakes(error, _File, lines), *mistakes]
+        mistakes = [*_mistakes(error, File, lines), *mistakes]
     accounts = file.dbt_cloud.accounts if file else ()
     mistakes += checks.mistakes(rules, overrides, found, accounts, lines)
     if file is None or mistakes:
-        raise _all(mistakes, lines)
-    unused = checks.unused(file.rules, file.overrides, found, lines)
+        raise Mistakes(mistakes)
+    warnings = (
+        *checks.unused(file.rules, file.overrides, found, lines),
+        *checks.odd_words(rules, lines),
+        *checks.shared(found, lines),
+        *overlaps.found(file.rules, file.overrides, found, lines),
+        *pagers.missed(file.rules, file.overrides, found, lines),
+    )
     return Configuration(
         dbt_cloud=file.dbt_cloud,
         destinations=found,
         rules=file.rules,
-        warnings=(*unused, *checks.odd_words(rules, lines), *checks.shared(found, lines)),
+        warnings=in_order(warnings),
         overrides=file.overrides,
         owners=file.owners,
         max_event_age=file.max_event_age,
@@ -164,7 +188,19 @@ def _each(model: type[M], content: Any, key: str) -> dict[int, M]:
     return found
 
 
-def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[str]:
+def _misnamed(
+    content: Any, could_be_read: Mapping[str, Mapping[int, Any]], lines: Lines
+) -> Iterator[Finding]:
+    """Names that nothing bears in rules and overrides that cannot be read for another reason."""
+    for key, readable in could_be_read.items():
+        listed = content.get(key) if isinstance(content, dict) else None
+        for index, item in enumerate(listed if isinstance(listed, list) else ()):
+            then = item.get("then") if isinstance(item, dict) and index not in readable else None
+            if isinstance(then, list) and all(isinstance(name, str) for name in then):
+                yield from checks.misnamed(then, (key, index, "then"), lines)
+
+
+def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[Finding]:
     seen: set[str] = set()
     for name in listed:
         plain = name.strip().casefold()
@@ -177,16 +213,9 @@ def _owners(listed: Mapping[str, Any], lines: Lines) -> Iterator[str]:
         seen.add(plain)
 
 
-def _all(mistakes: Iterable[str], lines: Lines) -> Mistake:
-    def line(mistake: str) -> int:
-        return int(mistake.removeprefix(f"{lines.file}:").partition(":")[0])
-
-    return Mistake("\n".join(sorted(mistakes, key=line)))
-
-
-def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], list[str]]:
+def _destinations(content: Any, lines: Lines) -> tuple[dict[str, Destination], list[Finding]]:
     found: dict[str, Destination] = {}
-    mistakes: list[str] = []
+    mistakes: list[Finding] = []
     listed = content.get("destinations") if isinstance(content, dict) else None
     for name, fields in listed.items() if isinstance(listed, dict) else ():
         if not isinstance(fields, dict):
@@ -226,7 +255,7 @@ def _unfit(name: str) -> Iterator[str]:
 
 def _mistakes(
     error: ValidationError, model: type[BaseModel], lines: Lines, place: Path = ()
-) -> list[str]:
+) -> list[Finding]:
     told = []
     for found in error.errors(include_url=False, include_context=False, include_input=False):
         where: Path = (*place, *found["loc"])
@@ -241,12 +270,12 @@ def _mistakes(
     return told
 
 
-def _at(where: Path, what: str, lines: Lines) -> str:
+def _at(where: Path, what: str, lines: Lines) -> Finding:
     """`what`, said of a key that nobody knows; unless it is a word, it may be a secret."""
     if _WORD.fullmatch(str(where[-1])):
         return lines.at(where, what)
     hidden: Path = (*where[:-1], "(not shown)")
-    return Lines(lines.file, {hidden: lines.numbers.get(where, 1)}).at(hidden, what)
+    return Lines(lines.file, {hidden: lines.places.get(where, START)}).at(hidden, what)
 
 
 def in_words(kind: str, said: str) -> str:

@@ -15,6 +15,7 @@ from shared.errors import Failure, Mistake
 from shared.secret_refs import SecretRef
 from shared.settings import check_url
 from subscriber.actions import Action, Handle
+from subscriber.examined import Examined
 from subscriber.outbound import Outbound
 from subscriber.owners import Owner
 from subscriber.progress import Failed, Looks, Progress
@@ -80,6 +81,21 @@ class Destination(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=T
         Safe to repeat.
         """
         raise NotImplementedError
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """What can be seen of it without telling anybody, beginning or changing anything.
+
+        `self` holds the secrets themselves by now. Raises TemporaryFailure or PermanentFailure
+        where what was seen keeps it from working. Safe to repeat.
+        """
+        return Examined("it cannot be tried without telling somebody", is_tried=False)
+
+    def misfit(self, name: str) -> str:
+        """Why what is kept for the secret field `name` cannot be right, as far as its form tells.
+
+        Empty if it may be. Shows nothing of it. `self` holds that secret itself by now. Pure.
+        """
+        return ""
 
     def shown(self, action: Action) -> str:
         """What it would be told of `action`, for people to look at. Pure.

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
 _WRITTEN = re.compile(r"([0-9]{1,7})\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -32,4 +32,10 @@ def said(duration: timedelta) -> str:
     return " ".join(f"{count} {unit}" for count, unit in shown)
 
 
-Duration = Annotated[timedelta, PlainValidator(parse)]
+_SCHEMA = {
+    "type": "string",
+    "pattern": r"^\s*(?=0*[1-9])[0-9]{1,7}\s*[smhd]\s*$",
+    "description": "a duration, such as 90s, 10m, 24h or 7d",
+}
+
+Duration = Annotated[timedelta, PlainValidator(parse), WithJsonSchema(_SCHEMA)]

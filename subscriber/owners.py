@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from pydantic import BaseModel, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from shared import secret_refs
 from shared.errors import Mistake
@@ -15,8 +15,14 @@ _SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 class Owner(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """One owner: a reference to a routing key of theirs in PagerDuty, their user id in Slack."""
 
-    pagerduty: SecretStr | None = None
-    slack: str | None = None
+    pagerduty: SecretStr | None = Field(
+        None, description="where their routing key is kept: what is all theirs pages them"
+    )
+    slack: str | None = Field(
+        None,
+        description="their member id, such as U012AB3CD: Slack mentions them",
+        json_schema_extra={"pattern": rf"^\s*{_SLACK_USER.pattern}\s*$"},
+    )
 
     @field_validator("pagerduty")
     @classmethod

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
 NAME = "name:"
 NOT = "!"
@@ -105,6 +105,35 @@ def is_glob(pattern: str) -> bool:
     return not pattern.startswith(NAME) and any(letter in pattern for letter in _GLOB)
 
 
+def covers(wide: Patterns | None, narrow: Patterns | None) -> bool:
+    """Whether `wide` certainly matches, or may match, all that `narrow` does.
+
+    None matches everything. Holds for whatever is not known as well: see `Patterns.may_match`.
+    """
+    if wide is None:
+        return True
+    wanted = narrow.wanted if narrow else []
+    unwanted = narrow.unwanted if narrow else []
+    return _each_is_covered(wide.wanted, wanted) and all(
+        any(_covers(out, each) for out in unwanted)
+        or (bool(wanted) and all(_is_apart(each, one) for one in wanted))
+        for each in wide.unwanted
+    )
+
+
+def _each_is_covered(patterns: list[str], wanted: list[str]) -> bool:
+    if not patterns or "*" in patterns:
+        return True
+    return bool(wanted) and all(any(_covers(one, each) for one in patterns) for each in wanted)
+
+
+def _is_apart(pattern: str, other: str) -> bool:
+    """Whether `pattern` certainly matches nothing that `other`, a name to the letter, does."""
+    if is_id(other) or is_glob(other):
+        return False
+    return _matches(pattern, "", other.removeprefix(NAME).casefold()) is False
+
+
 def _covers(pattern: str, other: str) -> bool:
     """Whether `pattern` certainly matches all that `other` does."""
     if pattern.casefold() == other.casefold() or pattern == "*":
@@ -144,4 +173,12 @@ def _pattern(value: Any) -> str:
     return f"{no}{named}{bare}"
 
 
-PatternsField = Annotated[Patterns, PlainValidator(parse)]
+# one `!` at the most; and something besides it and `name:`
+_PATTERN = {
+    "type": ["string", "integer"],
+    "pattern": r"^(?!\s*!\s*!)(?!\s*(?:!\s*)?(?:[Nn][Aa][Mm][Ee]:\s*)?$)",
+    "description": "a name, an id, a glob (*, ?, [ab]), name:... to the letter, !... to leave out",
+}
+_SCHEMA = {"anyOf": [_PATTERN, {"type": "array", "items": _PATTERN, "minItems": 1}]}
+
+PatternsField = Annotated[Patterns, PlainValidator(parse), WithJsonSchema(_SCHEMA)]

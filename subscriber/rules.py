@@ -15,10 +15,11 @@ from pydantic import (
 )
 
 from shared.event import RunEvent
+from subscriber import templates
 from subscriber.durations import Duration
 from subscriber.patterns import NOT, Patterns, PatternsField, is_id
 from subscriber.run import Outcome, Result, Severity
-from subscriber.templates import checked_note, checked_title
+from subscriber.templates import NOTE_WRITTEN, TITLE_WRITTEN, checked_note, checked_title
 from subscriber.words import Words
 
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -29,6 +30,9 @@ HEAR_LIMIT = 20  # destinations that hear of one refresh: each is written down w
 RUNS_LIMIT = 1_000
 NAME_LIMIT = 100  # characters of a name that is ours: of a rule, of a destination
 MINUTES_LIMIT = 7 * 24 * 60
+
+NAME_SCHEMA: dict[str, Any] = {"pattern": r"^\S(?:.*\S)?$", "maxLength": NAME_LIMIT}
+"""What a name looks like, for editors: see `checked_name`."""
 
 RuleOutcome = Literal["failed", "succeeded", "warned", "clean", "started", "cancelled"]
 RuleEvent = Literal["completed", "errored", "started"]
@@ -227,7 +231,7 @@ class Alert(BaseModel):
     model_config = STRICT
 
     per: Literal["job", "node", "run"] = Field("job", description="one alert for each of these")
-    after: After = After()
+    after: After = Field(After(), description="what must have come together before it opens")
     remind: Duration | None = Field(None, description="say again after so long that it is open")
     auto_close: bool = Field(default=True, description="whether a recovery closes the alert")
 
@@ -281,17 +285,30 @@ def _alert(value: Any) -> Any:
 
 
 class Rule(BaseModel):
+    """When a run looks so, then these destinations."""
+
     model_config = STRICT
 
-    name: Annotated[str, AfterValidator(checked_name)]
-    when: When
-    alert: Annotated[Alert | None, BeforeValidator(_alert)] = Alert()
-    refresh: Annotated[Refresh, BeforeValidator(_has_a_value)] = Refresh()
+    name: Annotated[str, AfterValidator(checked_name)] = Field(
+        description="for people and logs; each rule has one of its own",
+        json_schema_extra=NAME_SCHEMA,
+    )
+    when: When = Field(description="what a run must look like")
+    alert: Annotated[Alert | None, BeforeValidator(_alert)] = Field(
+        Alert(), description="how alerts are kept together; false tells each run by itself"
+    )
+    refresh: Annotated[Refresh, BeforeValidator(_has_a_value)] = Field(
+        Refresh(), description="who hears of a refresh that fails, and when one has failed"
+    )
     title: Annotated[str, AfterValidator(checked_title), BeforeValidator(_has_a_value)] = Field(
-        "", description="stands over what is told, with fields in braces"
+        "",
+        description="stands over what is told, with fields in braces",
+        json_schema_extra={"pattern": templates.SCHEMA, "maxLength": TITLE_WRITTEN},
     )
     note: Annotated[str, AfterValidator(checked_note), BeforeValidator(_has_a_value)] = Field(
-        "", description="stands below, with fields in braces"
+        "",
+        description="stands below, with fields in braces",
+        json_schema_extra={"pattern": templates.SCHEMA, "maxLength": NOTE_WRITTEN},
     )
     severity: Annotated[Severity | None, BeforeValidator(_has_a_value)] = Field(
         None, description="how bad it is, whatever the destination says of itself"

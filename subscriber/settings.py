@@ -23,8 +23,9 @@ from shared.settings import (
 )
 from subscriber import configuration, guides
 from subscriber.configuration import Configuration
+from subscriber.findings import Finding, Mistakes
 from subscriber.push_auth import GOOGLE_CERTS_URL
-from subscriber.yaml_lines import parse
+from subscriber.yaml_lines import parse, place_of
 
 DEFAULT_FILE = "afterrun.yaml"
 DEFAULT_DEAD_LETTERS = "dbt-cloud-events-dead-letters"
@@ -34,6 +35,10 @@ FILE_LIMIT_BYTES = 1_000_000
 _FIRESTORE = re.compile(r"[A-Za-z0-9:._-]{1,63}/[A-Za-z0-9()_-]{0,63}")
 
 PushMode = Literal["platform", "verify", "off"]
+
+
+class Unreadable(Mistake):
+    """The file that is named cannot be opened: nothing is known of what it says."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     push = _push(environ)
     found = configured(environ)
     if push.mode == "platform" and not is_cloud_run(environ):
-        unsafe = "PUSH_AUTH=platform: outside Cloud Run nobody has verified the push token"
+        unsafe = Finding("PUSH_AUTH=platform: outside Cloud Run nobody has verified the push token")
         found = replace(found, warnings=(*found.warnings, unsafe))
     return Settings(found, places(environ), push, log_level(environ))
 
@@ -137,26 +142,44 @@ def references(found: Configuration) -> list[SecretRef]:
 
 
 def configured(environ: Mapping[str, str]) -> Configuration:
-    """The configuration that `environ` names or is; raises Mistake. No secret, no network."""
-    named = text(environ, "AFTERRUN_CONFIG")
-    path = Path(named or DEFAULT_FILE)
-    if not named and not path.is_file():
+    """The configuration that `environ` names or is. No secret, no network.
+
+    Raises Mistake: Unreadable where there is nothing to look at, Mistakes with a place for each.
+    """
+    path = file_of(environ)
+    if path is None:
         return guides.configuration(environ)
-    try:
-        with path.open(encoding="utf-8") as file:
-            written = file.read(FILE_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise Mistake(f"AFTERRUN_CONFIG: {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Mistake(f"{path}: not UTF-8 text") from None
-    if len(written) > FILE_LIMIT_BYTES:
-        raise Mistake(f"{path}: larger than {FILE_LIMIT_BYTES:,} bytes")
-    found = configuration.read(*parse(written, str(path)))
+    found = configuration.read(*parse(_written(path), str(path)))
     beside = tuple(
-        f"{name} is set, but {path} rules and does not refer to it"
+        Finding(f"{name} is set, but {path} rules and does not refer to it")
         for name in guides.set_beside(environ, references(found))
     )
     return replace(found, warnings=found.warnings + beside)
+
+
+def file_of(environ: Mapping[str, str]) -> Path | None:
+    """The file that rules; None where the guides' variables do."""
+    named = text(environ, "AFTERRUN_CONFIG")
+    path = Path(named or DEFAULT_FILE)
+    return path if named or path.is_file() else None
+
+
+def _written(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            written = file.read(FILE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(f"AFTERRUN_CONFIG: {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise Unreadable("AFTERRUN_CONFIG: this is no path of a file") from None
+    if len(written) > FILE_LIMIT_BYTES:
+        raise Mistakes([Finding(f"larger than {FILE_LIMIT_BYTES:,} bytes", str(path))])
+    try:
+        return written.decode()
+    except UnicodeDecodeError as error:
+        before = written[: error.start].decode()
+        place = place_of(before, len(before))
+        raise Mistakes([Finding("not UTF-8 text", str(path), *place)]) from None
 
 
 def _ledger(environ: Mapping[str, str]) -> LedgerSettings:

@@ -12,6 +12,7 @@ from shared.errors import Mistake, PermanentFailure, TemporaryFailure
 from shared.event import RunEvent
 from subscriber import checks
 from subscriber.configuration import Configuration
+from subscriber.findings import Finding
 from subscriber.ledger.contract import Kind, Ledger, Work
 
 EVENTS = 200
@@ -40,11 +41,11 @@ class Spelling:
                 return
             self._is_done = bool(seen)
         for finding in slips(self.configuration, seen):
-            log.warning("configuration", reason=finding)
+            log.warning("configuration", reason=str(finding))
 
 
-def slips(configuration: Configuration, seen: Sequence[RunEvent]) -> list[str]:
-    """Patterns that match no event of `seen`, but almost do, with file and line. Pure.
+def slips(configuration: Configuration, seen: Sequence[RunEvent]) -> list[Finding]:
+    """Patterns that match no event of `seen`, but almost do, with their places. Pure.
 
     There are none without a file.
     """

@@ -21,6 +21,9 @@ FIELDS = (
     *("trigger", "branch", "commit", "outcome", "state", "headline"),
     *("node", "nodes", "error", "owner", "since", "open_for", "link", "job_link"),
 )
+SCHEMA = rf"^(?:[^{{}}]|\{{\{{|\}}\}}|\{{(?:{'|'.join(FIELDS)})\}})*$"
+"""What a template looks like, for editors."""
+
 _ADDRESSES = frozenset({"link", "job_link"})  # half of one leads nowhere
 
 _PART = re.compile(r"\{\{|\}\}|\{(?P<field>[^{}]*)\}|[{}]")

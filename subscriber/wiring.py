@@ -56,7 +56,7 @@ def start() -> None:
     chosen = configured()
     log.start(chosen.log_level)
     for warning in chosen.configuration.warnings:
-        log.warning("configuration", reason=warning)
+        log.warning("configuration", reason=str(warning))
 
 
 def subscriber() -> Subscriber:

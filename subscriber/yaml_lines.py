@@ -1,21 +1,33 @@
-"""YAML with the line of each key, so that a mistake can be said with its place."""
+"""YAML with the place of each key, so that a mistake can be said with it."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import yaml
 
-from shared.errors import Mistake
+from subscriber.findings import Finding, Mistakes
 
 Path = tuple[int | str, ...]
 
 DEPTH_LIMIT = 20
 NODES_LIMIT = 50_000  # aliases can make a small file very large
+MISTAKES_LIMIT = 100  # said of one file that is no good as YAML
 
 _QUOTED = re.compile("'([^']*)'")
+
+
+class Place(NamedTuple):
+    """A line and a column, both counted from 1."""
+
+    line: int
+    column: int
+
+
+START = Place(1, 1)
 
 
 @dataclass(frozen=True)
@@ -23,51 +35,64 @@ class Lines:
     """Where each key of a file stands. `file` is its name as people know it."""
 
     file: str
-    numbers: Mapping[Path, int] = field(default_factory=dict)
+    places: Mapping[Path, Place] = field(default_factory=dict)
 
-    def at(self, path: Path, what: str) -> str:
-        """`what`, said with file, line and key; the nearest key above, if that one is missing."""
+    def at(self, path: Path, what: str) -> Finding:
+        """`what`, said of the key at `path`; the nearest key above, if that one is missing."""
         known = path
-        while known and known not in self.numbers:
+        while known and known not in self.places:
             known = known[:-1]
-        line = self.numbers.get(known, 1)
-        key = _written(path)
-        return f"{self.file}:{line}: {key}: {what}" if key else f"{self.file}:{line}: {what}"
+        return Finding(what, self.file, *self.places.get(known, START), _written(path))
 
-    def names(self, path: Path) -> list[str]:
+    def names(self, path: Path) -> Sequence[str]:
         """The keys of the mapping at `path`."""
-        depth = len(path) + 1
-        return [
-            str(found[-1])
-            for found in self.numbers
-            if len(found) == depth and found[:-1] == path and isinstance(found[-1], str)
-        ]
+        return self._names.get(path, ())
+
+    @cached_property
+    def _names(self) -> Mapping[Path, Sequence[str]]:
+        """The keys of each mapping: asked for once for each rule, of which there may be many."""
+        found: dict[Path, list[str]] = {}
+        for path in self.places:
+            if path and isinstance(path[-1], str):
+                found.setdefault(path[:-1], []).append(path[-1])
+        return found
 
 
 def parse(text: str, file: str) -> tuple[Any, Lines]:
     """The content of a YAML file and its lines.
 
     Plain words are as in YAML 1.2: only `true` and `false` are truth values, `12:30` is text, and
-    `010` is ten. Raises Mistake for what is no YAML, for a key that stands twice in one mapping,
+    `010` is ten. Raises Mistakes for what is no YAML, for a key that stands twice in one mapping,
     and for a file that unfolds into more than NODES_LIMIT values.
     """
     try:
         root = yaml.compose(text, Loader=_Yaml12)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
         problem = ", ".join(filter(None, (error.context, error.problem)))
-        raise Mistake(f"{file}:{line}: not YAML: {_QUOTED.sub(_shown, problem)}") from None
+        what = f"not YAML: {_QUOTED.sub(_shown, problem)}"
+        raise Mistakes([Finding(what, file, *(_place(mark) if mark else START))]) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise Mistake(f"{file}:{line}: not YAML: a character that may not be in it") from None
+        what = "not YAML: a character that may not be in it"
+        raise Mistakes([Finding(what, file, *place_of(text, error.position))]) from None
     except RecursionError:
-        raise Mistake(f"{file}:1: too deep: brackets within brackets without end") from None
+        what = "too deep: brackets within brackets without end"
+        raise Mistakes([Finding(what, file, *START)]) from None
     if root is None:
-        raise Mistake(f"{file}:1: the file is empty; see afterrun.example.yaml")
-    numbers: dict[Path, int] = {}
-    lines = Lines(file, numbers)
-    return _value(root, (), numbers, lines), lines
+        what = "the file is empty; see afterrun.example.yaml"
+        raise Mistakes([Finding(what, file, *START)])
+    read = _Reading(file)
+    content = read.value(root, ())
+    if read.mistakes:
+        raise Mistakes(read.mistakes)
+    return content, Lines(file, read.places)
+
+
+def place_of(text: str, position: int) -> Place:
+    """Where in `text` its character at `position` stands."""
+    line_start = text.rfind("\n", 0, position) + 1
+    mark = text.startswith("\ufeff", line_start) and position > line_start
+    return Place(text.count("\n", 0, position) + 1, position - line_start + 1 - mark)
 
 
 class _Yaml12(yaml.SafeLoader):
@@ -92,51 +117,69 @@ _Yaml12.add_implicit_resolver(
 )
 
 
-def _value(node: yaml.Node, path: Path, numbers: dict[Path, int], lines: Lines) -> Any:
-    numbers.setdefault(path, node.start_mark.line + 1)
-    if len(path) > DEPTH_LIMIT or len(numbers) > NODES_LIMIT:
-        raise Mistake(f"{lines.file}:{node.start_mark.line + 1}: too deep or too large for rules")
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item, (*path, i), numbers, lines) for i, item in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, numbers, lines)
-    return _scalar(node, path, lines)
+class _Reading:
+    """One reading of a file: the places of its keys, and what is wrong with it as YAML."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.places: dict[Path, Place] = {}
+        self.mistakes: list[Finding] = []
+
+    def value(self, node: yaml.Node, path: Path) -> Any:
+        """What `node`, which stands at `path`, holds; raises Mistakes where it has no end."""
+        place = _place(node.start_mark)
+        self.places.setdefault(path, place)
+        if len(path) > DEPTH_LIMIT or len(self.places) > NODES_LIMIT:
+            raise Mistakes([Finding("too deep or too large for rules", self.file, *place)])
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = _place(key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._wrong(place, path, "a key must be a word")
+                continue
+            key = str(key_node.value)
+            if key in found:
+                self._wrong(place, (*path, key), "this key stands twice")
+                continue
+            self.places[(*path, key)] = place
+            found[key] = self.value(value_node, (*path, key))
+        return found
+
+    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+        text = str(node.value)
+        try:
+            match node.tag.removeprefix("tag:yaml.org,2002:"):
+                case "null":
+                    return None
+                case "bool":
+                    return text.lower() == "true"
+                case "int" if len(text.lstrip("+-")) < 20:
+                    return int(text)
+                case "float" if math.isfinite(float(text)):
+                    return float(text)
+                case "str" | "int" | "float":
+                    return text
+        except ValueError:
+            pass  # a tag of its own, before what is no number: said below, without the value
+        # not the tag itself: it may be a secret that begins with `!`
+        what = "tags mean nothing here; put text that begins with `!` in quotes"
+        self._wrong(self.places[path], path, what)
+        return None
+
+    def _wrong(self, place: Place, path: Path, what: str) -> None:
+        if len(self.mistakes) < MISTAKES_LIMIT:
+            self.mistakes.append(Finding(what, self.file, *place, _written(path)))
 
 
-def _mapping(
-    node: yaml.MappingNode, path: Path, numbers: dict[Path, int], lines: Lines
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise Mistake(f"{lines.file}:{line}: a key must be a word")
-        key = str(key_node.value)
-        if key in found:
-            raise Mistake(f"{lines.file}:{line}: {_written((*path, key))}: this key stands twice")
-        numbers[(*path, key)] = line
-        found[key] = _value(value_node, (*path, key), numbers, lines)
-    return found
-
-
-def _scalar(node: yaml.Node, path: Path, lines: Lines) -> Any:
-    text = str(node.value)
-    try:
-        match node.tag.removeprefix("tag:yaml.org,2002:"):
-            case "null":
-                return None
-            case "bool":
-                return text.lower() == "true"
-            case "int" if len(text.lstrip("+-")) < 20:
-                return int(text)
-            case "float" if math.isfinite(float(text)):
-                return float(text)
-            case "str" | "int" | "float":
-                return text
-    except ValueError:
-        pass  # a tag of its own, before what is no number: said below, without the value
-    # not the tag itself: it may be a secret that begins with `!`
-    raise Mistake(lines.at(path, "tags mean nothing here; put text that begins with `!` in quotes"))
+def _place(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1)
 
 
 def _shown(quoted: re.Match[str]) -> str:

@@ -63,7 +63,7 @@ def backtest(
     ] = 50,
     as_json: Json = False,
 ) -> None:
-    """Play past runs through a configuration: who would have been told what, and when.
+    """Play past runs: who would have been told what, and when.
 
     Nothing is sent to anybody and nothing is written but FILE. Runs come from dbt Cloud, with
     the token of the configuration; no other secret is read.

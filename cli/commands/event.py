@@ -36,7 +36,7 @@ def event(
     ledger: LedgerAt = None,
     as_json: Json = False,
 ) -> None:
-    """Show what became of an event: what was told, what was not, and why.
+    """Show what became of an event, a run or an alert, and why.
 
     Of a run, all its events are shown. Keys are those of actions and alerts as logs, dead letters
     and PagerDuty have them.

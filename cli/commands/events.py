@@ -81,7 +81,7 @@ def events(
     ledger: LedgerAt = None,
     as_json: Json = False,
 ) -> None:
-    """List the events that came, the newest first, and what was told of each."""
+    """List the events that came, and what was told of each."""
     wanted = Wanted(
         job=_patterns(job),
         environment=_patterns(environment),

@@ -54,7 +54,7 @@ def send(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Send an event to a receiver, as dbt Cloud does, and say what it answers.
+    """Send an event to a receiver as dbt Cloud does.
 
     Exit codes: 0 it was taken (2xx), 4 it was refused (401: the wrong secret), 5 no answer or 5xx;
     1 it was taken without a signature.

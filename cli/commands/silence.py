@@ -17,7 +17,7 @@ from subscriber.ledger.contract import Ledger
 from subscriber.settings import Places, places
 from subscriber.silences import MATCHERS, Silence, Silences
 
-app = apps.made(help="Hold back what would be told, for a while: add, list, expire.")
+app = apps.made(help="Hold back what would be told, for a while.")
 SHOWN = 10  # open alerts that are named
 
 Names = list[str] | None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from subscriber.dbt_cloud.webhooks import Subscription, Webhooks
 
 app = apps.made(
-    help="dbt Cloud's webhooks: list, make, test and mend them, and give them another secret.",
+    help="List, make, test, mend and rotate dbt Cloud's webhooks.",
     epilog="Looking takes a token that may view the account; changing takes one with the "
     "permission Account Admin, Admin or Developer. Name another token than the configuration's "
     "with --token.",

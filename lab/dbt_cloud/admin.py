@@ -74,6 +74,7 @@ class AdminApi:
                 Route(of_run + "artifacts/", self._list_artifacts),
                 Route(of_run + "artifacts/{path:path}", self._artifact),
                 Route(of_run + "retry/", self._retry, methods=["POST"]),
+                Route(of_job, self._show_job),
                 Route(of_job + "run/", self._run_job, methods=["POST"]),
                 Route(of_job + "rerun/", self._rerun_job, methods=["POST"]),
             ],
@@ -128,6 +129,14 @@ class AdminApi:
         run = self._find(request)
         self._account.look(run)
         return self._enveloped(run, _related(request))
+
+    async def _show_job(self, request: Request) -> Response:
+        self._authorise(request, access.VIEW, self._account.metadata_only_refusal)
+        job = self._account.jobs.get(request.path_params["job_id"])
+        if job is None:
+            raise HTTPException(404)
+        told = admin_answers.listed_job(job, self._account.account_id)
+        return JSONResponse(admin_answers.envelope(told))
 
     async def _run_job(self, request: Request) -> Response:
         job = self._job(request)

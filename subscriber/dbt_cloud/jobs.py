@@ -79,6 +79,17 @@ class Jobs:
             raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is `base_url` it?")
         return found
 
+    def name(self, job_id: str) -> str:
+        """The job's name."""
+        with self._fixes(f"the job {job_id}", "view"):
+            answer = self.outbound.get_json(
+                f"{self._account}/jobs/{job_id}/", headers=self._headers
+            )
+        found = _data(answer)
+        if not isinstance(found, dict) or not _id(found, "id"):
+            raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is `base_url` it?")
+        return fixes.quoted(_text(found, "name"), self.token)
+
     def newest(self, job_id: str) -> list[JobRun]:
         """The newest runs of the job, the latest first."""
         with self._fixes(f"the runs of the job {job_id}", "view"):

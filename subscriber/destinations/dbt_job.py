@@ -4,16 +4,26 @@ Source: https://docs.getdbt.com/dbt-cloud/api-v2 (Trigger Job Run, Retry Run)
 """
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from shared.errors import PermanentFailure
 from subscriber import fixes
 from subscriber.actions import Action, Handle
-from subscriber.dbt_cloud.jobs import JobRun, Jobs
+from subscriber.dbt_cloud.admin import Admin
+from subscriber.dbt_cloud.jobs import PAUSE_S, JobRun, Jobs
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Outbound, Refused
 from subscriber.progress import Done, Failed, Looks, Progress, Running
 from subscriber.rules import not_empty
@@ -21,6 +31,8 @@ from subscriber.saying.dbt_job import Mark, cause, key_of, mark_of, why_no_retry
 
 CHAIN_LIMIT = 5  # runs in a row, each started here because of the one before
 _ORIGINS = 2  # runs that are asked for to learn whether one was started here: it and its original
+
+ACCOUNTS_LIMIT = 5  # in which a job is looked for, where none is written
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _HANDLE = re.compile(r"([1-9][0-9]{0,18})/([1-9][0-9]{0,18})")
@@ -34,7 +46,9 @@ def _an_id(value: Any) -> str:
     return written
 
 
-Id = Annotated[str, BeforeValidator(_an_id)]
+_ID_SCHEMA = {"type": ["integer", "string"], "pattern": rf"^\s*{_ID.pattern}\s*$", "minimum": 1}
+
+Id = Annotated[str, BeforeValidator(_an_id), WithJsonSchema(_ID_SCHEMA)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -50,14 +64,22 @@ class DbtJob(Destination):
     repeatable: ClassVar[bool] = False
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=30), timedelta(minutes=5))
 
-    token: SecretStr
-    action: Literal["run", "retry"] = "run"
-    job: Id | None = None
-    account: Id | None = None
-    steps: Annotated[tuple[Text, ...], BeforeValidator(not_empty)] | None = None
-    git_branch: Text | None = None
-    threads: int | None = Field(None, ge=1, strict=True)
-    base_url: str = "https://cloud.getdbt.com"
+    token: SecretStr = Field(description="where a service token that may run jobs is kept")
+    action: Literal["run", "retry"] = Field(
+        "run", description="whether `job` is run, or the run that failed is retried"
+    )
+    job: Id | None = Field(None, description="the id of the job: the last number of its URL")
+    account: Id | None = Field(None, description="the id of its account; default: that of the run")
+    steps: Annotated[tuple[Text, ...], BeforeValidator(not_empty)] | None = Field(
+        None, description="commands to run instead of the job's"
+    )
+    git_branch: Text | None = Field(
+        None, description="the branch to check out instead of the environment's"
+    )
+    threads: int | None = Field(
+        None, ge=1, strict=True, description="the number of threads instead of the job's"
+    )
+    base_url: str = Field("https://cloud.getdbt.com", description="the access URL of the account")
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         jobs = self._jobs(self._account(action), outbound)
@@ -79,6 +101,22 @@ class DbtJob(Destination):
             case 30:
                 return Failed(f"the run {run.id} in dbt Cloud was cancelled")
         return Running()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Whether the token sees the job; whether it may run that, only a run shows."""
+        accounts = [self.account] if self.account else self._accounts(outbound)
+        only = f"untried: to {'retry runs' if self.action == 'retry' else 'run it'}"
+        if self.job is None:
+            return Examined(f"the token sees {_listed(accounts)}; {only}")
+        missing: Refused | None = None
+        for account in accounts[:ACCOUNTS_LIMIT]:
+            try:
+                name = self._jobs(account, outbound).name(self.job)
+            except Refused as refused:
+                missing = missing or refused
+            else:
+                return Examined(f"the token sees the job {name or self.job}; {only}")
+        raise missing or PermanentFailure("the token sees no account")
 
     def shown(self, action: Action) -> str:
         account = self.account or _told(action, "account_id") or "ACCOUNT"
@@ -180,6 +218,16 @@ class DbtJob(Destination):
             raise PermanentFailure("it is not known of which account the run is; write `account`")
         return account
 
+    def _accounts(self, outbound: Outbound) -> list[str]:
+        """The accounts that the token sees."""
+        refused = (
+            "dbt Cloud refuses the token; is `base_url` the access URL of its account (Account "
+            "settings, Access URLs)?"
+        )
+        with fixes.named({401: refused, 403: refused, 404: refused}, pause_s=PAUSE_S):
+            admin = Admin(self.base_url, self.token.get_secret_value, outbound)
+            return sorted(admin.accounts())
+
     def _jobs(self, account: str, outbound: Outbound) -> Jobs:
         return Jobs(self.base_url, account, self.token.get_secret_value(), outbound)
 
@@ -191,6 +239,14 @@ class DbtJob(Destination):
         if self.action == "retry" and others:
             raise ValueError(f"a retry does what the run would have done: leave out {others[0]}")
         return self
+
+
+def _listed(accounts: Sequence[str]) -> str:
+    if not accounts:
+        raise PermanentFailure("the token sees no account of dbt Cloud")
+    more = f" and {len(accounts) - ACCOUNTS_LIMIT} more" if len(accounts) > ACCOUNTS_LIMIT else ""
+    shown = ", ".join(accounts[:ACCOUNTS_LIMIT])
+    return f"the account{'s' if len(accounts) > 1 else ''} {shown}{more}"
 
 
 def _told(action: Action, name: str) -> str:

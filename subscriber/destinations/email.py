@@ -4,7 +4,7 @@ Sources: https://www.rfc-editor.org/rfc/rfc6409 (submission),
 https://www.rfc-editor.org/rfc/rfc8314 (TLS from the start)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -15,12 +15,14 @@ from shared import log
 from shared.settings import is_loopback
 from subscriber.actions import Action, Handle, Message
 from subscriber.destination import Destination, Does
+from subscriber.examined import Examined
 from subscriber.mail import mailboxes, smtp, threads
 from subscriber.mail.letters import Letter
 from subscriber.mail.mailboxes import Mailbox
 from subscriber.mail.recipients import SoFar
 from subscriber.mail.smtp import Patience, Server
 from subscriber.mail.smtp_addresses import server_name, server_url
+from subscriber.mail.smtp_line import SmtpReply
 from subscriber.mail.smtp_refusals import answered
 from subscriber.outbound import Outbound
 from subscriber.page import page
@@ -45,17 +47,31 @@ class Email(Destination):
     paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((30, timedelta(minutes=1)),)
     over_http: ClassVar[bool] = False
 
-    host: str = ""
-    port: int | None = Field(default=None, ge=1, le=65_535)
-    security: Literal["starttls", "tls"] | None = None
-    user: str = ""
-    password: SecretStr | None = None
-    sender: str
-    to: tuple[str, ...] = Field(min_length=1, max_length=50)
-    cc: tuple[str, ...] = Field(default=(), max_length=50)
-    bcc: tuple[str, ...] = Field(default=(), max_length=50)
-    ca_file: str = ""
-    base_url: str = ""
+    host: str = Field("", description="the server that takes mails for sending")
+    port: int | None = Field(
+        default=None, ge=1, le=65_535, description="default 587; with `security: tls` 465"
+    )
+    security: Literal["starttls", "tls"] | None = Field(
+        None, description="how it is encrypted: by STARTTLS, or from the start"
+    )
+    user: str = Field("", description="who logs in")
+    password: SecretStr | None = Field(None, description="where the password is kept")
+    sender: str = Field(
+        description="who it comes from: afterrun@shop.example or Afterrun <afterrun@shop.example>"
+    )
+    to: tuple[str, ...] = Field(
+        min_length=1, max_length=50, description="who gets it: an address, or a list of up to 50"
+    )
+    cc: tuple[str, ...] = Field(default=(), max_length=50, description="who gets a copy")
+    bcc: tuple[str, ...] = Field(
+        default=(), max_length=50, description="who gets a copy that the others do not see"
+    )
+    ca_file: str = Field(
+        "", description="path of a PEM file with the authorities to trust instead of the system's"
+    )
+    base_url: str = Field(
+        "", description="smtp://HOST:PORT or smtps://HOST:PORT in place of host, port and security"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         so_far = SoFar.of(action.so_far)
@@ -65,6 +81,21 @@ class Email(Destination):
         place = threads.place(action, self._sender.domain)
         subject = place.opened or saying.subject(page(action))
         return threads.handle(place.message_id, subject, so_far.refused(self.recipients))
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Begins a mail to everybody and takes it back."""
+        patience = Patience(outbound.read_timeout_s, outbound.whole_answer_s)
+        everybody = [each.address for each in self.recipients]
+        with smtp.session(self.server, self._sender.domain, patience) as session:
+            refused = session.try_out(self._sender.address, everybody)
+        said = self._said_of(refused)
+        if len(refused) == len(everybody):
+            SoFar().check(refused, said, len(everybody))
+        takes = f"takes mails from {self._sender.address} to {len(everybody) - len(refused)}"
+        login = f", logged in as {self.user}" if self.user else ""
+        return Examined(
+            f"{self.server.host} {takes} of {len(everybody)}{login}", doubts=tuple(said.values())
+        )
 
     def shown(self, action: Action) -> str:
         letter = self.letter(action, action.occurred_at)
@@ -152,10 +183,7 @@ class Email(Destination):
                 is_utf8=letter.needs_utf8 or any(each.needs_utf8 for each in left),
             )
         so_far = so_far.and_now(left, refused)
-        said = {
-            address: f"{address}: {answered(self.server.host, 'RCPT', reply, self.server.secrets)}"
-            for address, reply in refused.items()
-        }
+        said = self._said_of(refused)
         for address in so_far.gone_without(refused):
             log.error(
                 "a recipient was refused for good",
@@ -165,6 +193,14 @@ class Email(Destination):
             )
         so_far.check(refused, said, len(self.recipients))
         return so_far
+
+    def _said_of(self, refused: Mapping[str, SmtpReply]) -> dict[str, str]:
+        """What to say of recipients who were refused, by their address."""
+        host, secrets = self.server.host, self.server.secrets
+        return {
+            address: f"{address}: {answered(host, 'RCPT', reply, secrets)}"
+            for address, reply in refused.items()
+        }
 
     @field_validator("sender")
     @classmethod

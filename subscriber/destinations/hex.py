@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, SecretStr, field_validator
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Busy, Outbound, Refused, UnknownOutcome
 from subscriber.progress import Done, Looks, Progress, Running
 from subscriber.saying import hex as saying
@@ -38,10 +39,16 @@ class Hex(Destination):
     )
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=10), timedelta(seconds=60))
 
-    token: SecretStr
-    project: str
-    inputs: dict[str, JsonValue] = Field(default_factory=dict)
-    base_url: str = "https://app.hex.tech"
+    token: SecretStr = Field(description="where the API token is kept")
+    project: str = Field(
+        description="the project's id: in the project, the variable hex_project_id"
+    )
+    inputs: dict[str, JsonValue] = Field(
+        default_factory=dict, description="values for inputs of the published app"
+    )
+    base_url: str = Field(
+        "https://app.hex.tech", description="the address of a single-tenant, EU or HIPAA stack"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         with self._refusals(saying.NO_PROJECT, "start 20 runs a minute and 60 an hour"):
@@ -73,6 +80,16 @@ class Hex(Destination):
         if status not in _ON_THE_WAY:
             raise TemporaryFailure("Hex told a state of the run that is not known here")
         return Running()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Hex goes through what it would do, and does nothing of it (`dryRun`)."""
+        with self._refusals(saying.NO_PROJECT, "start 20 runs a minute and 60 an hour"):
+            answer = outbound.post_json(
+                self._runs(self.project), self.body() | {"dryRun": True}, headers=self._headers()
+            )
+        if not isinstance(answer.content, dict):
+            raise PermanentFailure("what answered is not Hex: is `base_url` its address?")
+        return Examined(f"Hex would run the project {self.project}")
 
     def shown(self, action: Action) -> str:
         return as_text(self.body())

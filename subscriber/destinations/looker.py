@@ -3,19 +3,23 @@
 Source: https://docs.cloud.google.com/looker/docs/reference/looker-api/latest/methods/Datagroup/update_datagroup
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Busy, Outbound, Refused
 from subscriber.saying import looker as saying
 from subscriber.tokens import Rejected, Token, named
+
+T = TypeVar("T")
+Headers = Mapping[str, str]
 
 API = "/api/4.0"
 BEFORE_NOW = timedelta(seconds=5)  # a time in the future is refused, and clocks differ
@@ -35,23 +39,22 @@ class Looker(Destination):
     does: ClassVar[Does] = Does.REFRESH
     repeatable: ClassVar[bool] = True  # a time is set, to almost the same
 
-    base_url: str
-    client_id: str
-    client_secret: SecretStr
-    datagroup: str
-    effect: Literal["trigger", "drop_cache"] = "trigger"
+    base_url: str = Field(description="the address of your Looker")
+    client_id: str = Field(description="the public part of an API key")
+    client_secret: SecretStr = Field(description="where its other part is kept")
+    datagroup: str = Field(
+        description="model::name as LookML has them, or the id that Looker gave it"
+    )
+    effect: Literal["trigger", "drop_cache"] = Field(
+        "trigger", description="whether what uses it is run anew, or only no longer cached"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
-        secret = self.client_secret.get_secret_value()
-        try:
-            with self.keeping_secrets():
-                return outbound.tokens.use(
-                    named(self.base_url, self.client_id, secret),
-                    lambda: self._token(outbound, secret),
-                    lambda token: self._refreshed(outbound, token),
-                )
-        except Busy as busy:
-            raise saying.too_often(self._host, busy) from None
+        return self._logged_in(outbound, self._refreshed)
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Whether the key logs in and its user sees the datagroup."""
+        return self._logged_in(outbound, self._seen)
 
     def shown(self, action: Action) -> str:
         lookup = f"GET {API}/datagroups\n" if self._is_named else ""
@@ -84,20 +87,46 @@ class Looker(Destination):
         is_known = isinstance(lasts_s, int | float) and lasts_s > 0
         return Token(token, float(lasts_s) if is_known else TOKEN_LASTS_S)
 
-    def _refreshed(self, outbound: Outbound, token: str) -> Handle:
-        headers = {"Authorization": f"token {token}"}
+    def _logged_in(self, outbound: Outbound, act: Callable[[Outbound, Headers], T]) -> T:
+        """What `act` returns, given the headers of who has logged in."""
+        secret = self.client_secret.get_secret_value()
+
+        def call(token: str) -> T:
+            try:
+                return act(outbound, {"Authorization": f"token {token}"})
+            except Refused as refused:
+                explained = saying.refused(self._host, self.datagroup, refused)
+                if refused.status == 401:
+                    raise Rejected from explained
+                raise explained from None
+
         try:
-            datagroup_id = self._id(outbound, headers)
-            url = f"{self.base_url}{API}/datagroups/{quote(datagroup_id, safe='')}"
-            outbound.patch_json(url, self._body(outbound.clock()), headers=headers)
-        except Refused as refused:
-            explained = saying.refused(self._host, self.datagroup, refused)
-            if refused.status == 401:
-                raise Rejected from explained
-            raise explained from None
+            with self.keeping_secrets():
+                return outbound.tokens.use(
+                    named(self.base_url, self.client_id, secret),
+                    lambda: self._token(outbound, secret),
+                    call,
+                )
+        except Busy as busy:
+            raise saying.too_often(self._host, busy) from None
+
+    def _refreshed(self, outbound: Outbound, headers: Headers) -> Handle:
+        datagroup_id = self._id(outbound, headers)
+        body = self._body(outbound.clock())
+        outbound.patch_json(self._url(datagroup_id), body, headers=headers)
         return Handle(key=datagroup_id)
 
-    def _id(self, outbound: Outbound, headers: Mapping[str, str]) -> str:
+    def _seen(self, outbound: Outbound, headers: Headers) -> Examined:
+        if self._is_named:
+            self._id(outbound, headers)
+        else:
+            outbound.get_json(self._url(self.datagroup), headers=headers)
+        return Examined(f"the API key sees the datagroup {self.datagroup}; untried: to update it")
+
+    def _url(self, datagroup_id: str) -> str:
+        return f"{self.base_url}{API}/datagroups/{quote(datagroup_id, safe='')}"
+
+    def _id(self, outbound: Outbound, headers: Headers) -> str:
         if not self._is_named:
             return self.datagroup
         url = f"{self.base_url}{API}/datagroups"

@@ -14,6 +14,7 @@ from shared.errors import Failure, TemporaryFailure
 from subscriber import fixes, mode_runs
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.mode_runs import BadQuery, Stage, State
 from subscriber.outbound import Outbound, Reply, UnknownOutcome
 from subscriber.progress import Done, Failed, Looks, Progress, Running
@@ -47,15 +48,23 @@ class Mode(Destination):
     repeatable: ClassVar[bool] = False  # a second run costs a second set of queries
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=10), timedelta(seconds=60))
 
-    workspace: Name
-    report: Name
-    datasets: tuple[Annotated[DatasetName, Field(max_length=40)], ...] = Field(
-        (), max_length=DATASETS_LIMIT
+    workspace: Name = Field(
+        description="its name in the URL: acme of app.mode.com/acme/reports/5f4dcc3b5aa7"
     )
-    token: SecretStr
-    secret: SecretStr
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    base_url: str = "https://app.mode.com"
+    report: Name = Field(
+        description="the report's token, the last part of that URL; in quotes if it has digits only"
+    )
+    datasets: tuple[Annotated[DatasetName, Field(max_length=40)], ...] = Field(
+        (),
+        max_length=DATASETS_LIMIT,
+        description="the tokens of datasets that are run before the report",
+    )
+    token: SecretStr = Field(description="where the first part of an API token is kept")
+    secret: SecretStr = Field(description="where its second part, the secret, is kept")
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="values of the report's parameters"
+    )
+    base_url: str = Field("https://app.mode.com", description="another address of Mode")
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         return self._begin(ran=(), left=self.datasets, outbound=outbound)
@@ -87,6 +96,23 @@ class Mode(Destination):
         except UnknownOutcome as unknown:
             wait_s = max(LOST_S, unknown.retry_after_s or 0.0)
             raise UnknownOutcome(str(unknown), retry_after_s=wait_s) from None
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Whether the token sees what it is to run: whether it may run that, only a run shows."""
+        for dataset in self.datasets:
+            with self._fixes(self._what(dataset), begins=False):
+                self._asked(self._runs(dataset), outbound)
+        report = self._runs().removesuffix("/runs")
+        with self._fixes(self._what(""), begins=False):
+            told = self._asked(report, outbound)
+        if not told.text("token"):
+            raise TemporaryFailure("what answered tells of no report: is it Mode?")
+        name = fixes.quoted(told.text("name"), *self._basic) or self.report
+        is_archived = isinstance(told.content, dict) and told.content.get("archived") is True
+        return Examined(
+            f"the token sees the report {name}; untried: to run it",
+            doubts=("the report is archived in Mode: nobody looks at it",) if is_archived else (),
+        )
 
     def shown(self, action: Action) -> str:
         asked: list[tuple[str, object]] = [(self._runs(each), {}) for each in self.datasets]
@@ -153,10 +179,18 @@ class Mode(Destination):
 
     def _get(self, path: str, outbound: Outbound, what: str) -> Reply:
         with self._fixes(f"the run of {what}", begins=False):
-            told = outbound.get_json(self.base_url + path, headers=_HEADERS, basic=self._basic)
+            told = self._asked(path, outbound)
         if not told.text("state"):
             raise TemporaryFailure("what answered tells of no run: is it Mode?")
         return told
+
+    def _asked(self, path: str, outbound: Outbound) -> Reply:
+        return outbound.get_json(
+            self.base_url + path,
+            headers=_HEADERS,
+            basic=self._basic,
+            answer_limit_bytes=QUERIES_LIMIT_BYTES,
+        )
 
     def _fixes(self, what: str, *, begins: bool) -> AbstractContextManager[None]:
         verb = "run" if begins else "look at"

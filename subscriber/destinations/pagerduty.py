@@ -11,10 +11,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from subscriber.actions import Action, Handle, Message, Verb
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined, reached
 from subscriber.outbound import Outbound, Refused, encode
 from subscriber.owners import Owner
 from subscriber.saying import pagerduty as saying
@@ -22,6 +23,7 @@ from subscriber.saying.pagerduty_refusals import NO_CHANGES, explained, not_take
 from subscriber.shortening import fitting
 
 KEY_LIMIT = 255  # characters
+ROUTING_KEY = 32  # characters of one; others are refused
 EVENT_LIMIT_BYTES = 512_000  # the whole request; "512 KB" read the careful way
 RULESET = "R"  # routing keys that begin so take no change events
 
@@ -38,11 +40,20 @@ class PagerDuty(Destination):
     keeps: ClassVar[frozenset[str]] = frozenset({"routing_key", "base_url"})
     paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((120, timedelta(minutes=1)),)
 
-    routing_key: SecretStr
-    former_routing_keys: tuple[SecretStr, ...] = ()
-    base_url: str = "https://events.pagerduty.com"
-    severity: Literal["critical", "error", "warning", "info"] = "error"
-    change_events: bool = False
+    routing_key: SecretStr = Field(description="where the integration key is kept")
+    former_routing_keys: tuple[SecretStr, ...] = Field(
+        (), description="where former integration keys are kept: they close what they opened"
+    )
+    base_url: str = Field(
+        "https://events.pagerduty.com",
+        description="in the EU region https://events.eu.pagerduty.com",
+    )
+    severity: Literal["critical", "error", "warning", "info"] = Field(
+        "error", description="how bad failures are"
+    )
+    change_events: bool = Field(
+        default=False, description="whether rules may name it for runs that were no problem"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         if not self._is_change(action):
@@ -51,6 +62,19 @@ class PagerDuty(Destination):
             raise Refused(NO_CHANGES, 400)  # as PagerDuty would: the key may be another by now
         # two changes that are the same are shown as two
         return self._enqueue("/v2/change/enqueue", self.change(action), outbound, repeatable=False)
+
+    def examine(self, outbound: Outbound) -> Examined:
+        host = reached(outbound, self.base_url)
+        return Examined(f"{host} answers; untried: the key", is_tried=False)
+
+    def misfit(self, name: str) -> str:
+        has = len(self.routing_key.get_secret_value())
+        if has == ROUTING_KEY:
+            return ""
+        return (
+            f"a routing key has {ROUTING_KEY} characters, this has {has}: copy the integration key "
+            "of the service's integration Events API v2"
+        )
 
     def tells_ends(self) -> bool:
         return self.change_events

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, SecretStr, StrictBool, field_validator, m
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Busy, Outbound, Refused, Reply, UnknownOutcome
 from subscriber.progress import Looks, Progress, Running
 from subscriber.saying import entra, power_bi_cloud
@@ -38,8 +39,10 @@ _ENHANCED = {
 class Part(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """A part of a dataset: a table, or one partition of it."""
 
-    table: str = Field(min_length=1)
-    partition: str | None = Field(default=None, min_length=1)
+    table: str = Field(min_length=1, description="its name")
+    partition: str | None = Field(
+        default=None, min_length=1, description="one of the table's partitions"
+    )
 
 
 class PowerBi(Destination):
@@ -52,22 +55,38 @@ class PowerBi(Destination):
     repeatable: ClassVar[bool] = False  # after the first has ended, a second one uses up quota
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=30), timedelta(minutes=5))
 
-    tenant: str
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr
-    workspace: str
-    dataset: str
-    refresh: How = "standard"
+    tenant: str = Field(description="the Entra tenant: its id, or one of its domains")
+    client_id: str = Field(min_length=1, description="the app's application (client) id")
+    client_secret: SecretStr = Field(description="where the value of the app's secret is kept")
+    workspace: str = Field(
+        description="its id, as in app.powerbi.com/groups/WORKSPACE/datasets/DATASET"
+    )
+    dataset: str = Field(description="its id, as in the same address")
+    refresh: How = Field(
+        "standard", description="how it is refreshed; enhanced needs a capacity of one's own"
+    )
     type: (
         Literal["Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment"] | None
-    ) = None
-    commit_mode: Literal["Transactional", "PartialBatch"] | None = None
-    max_parallelism: int | None = Field(default=None, ge=1)
-    retry_count: int | None = Field(default=None, ge=0)
-    objects: tuple[Part, ...] | None = Field(default=None, min_length=1)
-    apply_refresh_policy: StrictBool | None = None
-    base_url: str = "https://api.powerbi.com"
-    login_url: str = "https://login.microsoftonline.com"
+    ) = Field(None, description="of an enhanced refresh: what is processed")
+    commit_mode: Literal["Transactional", "PartialBatch"] | None = Field(
+        None, description="of an enhanced refresh: all of it at once, or in parts"
+    )
+    max_parallelism: int | None = Field(
+        default=None, ge=1, description="of an enhanced refresh: how many parts at once"
+    )
+    retry_count: int | None = Field(
+        default=None, ge=0, description="of an enhanced refresh: how often Power BI tries again"
+    )
+    objects: tuple[Part, ...] | None = Field(
+        default=None, min_length=1, description="of an enhanced refresh: only these parts"
+    )
+    apply_refresh_policy: StrictBool | None = Field(
+        None, description="of an enhanced refresh: whether an incremental policy is applied"
+    )
+    base_url: str = Field("https://api.powerbi.com", description="the API of another cloud")
+    login_url: str = Field(
+        "https://login.microsoftonline.com", description="the sign-in of another cloud"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         asked_at = outbound.clock()
@@ -97,14 +116,13 @@ class PowerBi(Destination):
                 gone=saying.NO_REFRESH,
             )
             return self.hiding(saying.of_details(told))
-        newest = {"$top": str(IN_HISTORY)}
-        reply = self._asked(
-            outbound,
-            lambda headers: outbound.get_json(url, headers=headers, params=newest),
-            gone=saying.NO_DATASET,
-        )
-        entry = begun.ours(saying.entries(reply))
+        entry = begun.ours(self._history(outbound, url, IN_HISTORY))
         return self.hiding(saying.of_history(entry)) if entry is not None else Running()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Whether the app sees the dataset; whether it may refresh that, only a refresh shows."""
+        self._history(outbound, self._refreshes(self.workspace, self.dataset), 1)
+        return Examined(f"the app sees the dataset {self.dataset}; untried: to refresh it")
 
     def shown(self, action: Action) -> str:
         return as_text(self.body())
@@ -116,6 +134,14 @@ class PowerBi(Destination):
         fields = self.model_dump(exclude_none=True, include=set(_ENHANCED))
         # Automatic, their default, would leave alone what is loaded already
         return {"type": "Full"} | {_ENHANCED[name]: value for name, value in fields.items()}
+
+    def _history(self, outbound: Outbound, url: str, newest: int) -> list[Mapping[str, Any]]:
+        reply = self._asked(
+            outbound,
+            lambda headers: outbound.get_json(url, headers=headers, params={"$top": str(newest)}),
+            gone=saying.NO_DATASET,
+        )
+        return saying.entries(reply)
 
     def _asked(
         self,

@@ -5,19 +5,22 @@ https://docs.slack.dev/reference/methods/chat.postMessage and
 https://docs.slack.dev/reference/methods/chat.update
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
-from pydantic import PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from shared.errors import TemporaryFailure
+from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.actions import Action, Handle, Unfinished, Verb
 from subscriber.addresses import secret_address
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined, reached
 from subscriber.outbound import Busy, Outbound, Refused, Reply, UnknownOutcome, retry_after_s
 from subscriber.owners import Owner
+from subscriber.saying import slack_looks as looks
 from subscriber.saying import slack_refusals as refusals
 from subscriber.saying.slack import Body, told, told_plainly
 
@@ -44,18 +47,52 @@ class Slack(Destination):
     # one a second, and something for the way there
     paces: ClassVar[tuple[tuple[int, timedelta], ...]] = ((1, timedelta(seconds=1.2)),)
 
-    webhook_url: SecretStr | None = None
-    bot_token: SecretStr | None = None
-    channel: str | None = None
-    base_url: str = SLACK
+    webhook_url: SecretStr | None = Field(
+        None, description="where the URL of an incoming webhook is kept; or a bot's token"
+    )
+    bot_token: SecretStr | None = Field(
+        None, description="where the bot's token is kept; needs a channel"
+    )
+    channel: str | None = Field(
+        None, description="the channel's id, such as C0123456789, or its name in quotes"
+    )
+    base_url: str = Field(
+        SLACK, description="another address of Slack, such as https://slack-gov.com"
+    )
     _called: tuple[str, ...] = PrivateAttr(default=())
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
-        saying = _Saying(self, action, outbound, self._called)
+        saying = _Saying(self, action, _Asking(self, outbound), self._called)
         if self.webhook_url is not None:
-            return saying.through_webhook(self.webhook_url.get_secret_value())
+            return saying.through_webhook(self._address(self.webhook_url))
         parent = _Parent.of(action.opened) if action.verb in _FOLLOWS else None
         return saying.follow(parent) if parent else saying.post()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        if self.webhook_url is not None:
+            host = reached(outbound, self._address(self.webhook_url))
+            said = f"{host} answers; untried: the webhook"
+            return Examined(said, is_tried=False)
+        asking, channel = _Asking(self, outbound), (self.channel or "").removeprefix("#")
+        bot = looks.bot(asking.ask("auth.test"))
+        if not looks.is_id(channel):
+            return looks.unseen(bot, f"#{channel}")
+        try:
+            return looks.in_channel(bot, asking.ask("conversations.info", channel=channel))
+        except Refused as refused:
+            if refusals.word(refused.reply) != "missing_scope":
+                raise
+            return looks.unseen(bot, channel)
+
+    def misfit(self, name: str) -> str:
+        if self.bot_token is not None:
+            return looks.misfit_token(self.bot_token.get_secret_value())
+        if self.webhook_url is None:
+            return ""
+        try:
+            return looks.misfit_address(self._address(self.webhook_url))
+        except PermanentFailure as failure:
+            return str(failure).removeprefix(f"{name}: ")
 
     def shown(self, action: Action) -> str:
         where = {"channel": self.channel} if self.channel else {}
@@ -70,6 +107,10 @@ class Slack(Destination):
         # from a webhook to a bot or back: what follows is posted anew, in today's way
         is_the_same_way = bool(fields.get("channel")) is bool(self.channel)
         return super().as_opened(fields) if is_the_same_way else self
+
+    def _address(self, kept: SecretStr) -> str:
+        base_url = "" if self.base_url == SLACK else self.base_url
+        return secret_address(kept.get_secret_value(), base_url, "webhook_url")
 
     @field_validator("channel")
     @classmethod
@@ -123,20 +164,18 @@ class _Saying:
 
     slack: Slack
     action: Action
-    outbound: Outbound
+    asking: "_Asking"
     called: Sequence[str]
 
-    def through_webhook(self, address: str) -> Handle:
+    def through_webhook(self, url: str) -> Handle:
         """A message of its own; nothing comes back by which to find it again."""
-        base_url = "" if self.slack.base_url == SLACK else self.slack.base_url
-        url = secret_address(address, base_url, "webhook_url")
-        self._in_some_form(lambda said: self._request(url, said))
+        self._in_some_form(lambda said: self.asking.request(url, said))
         return Handle()
 
     def post(self, **where: Any) -> Handle:
         """A message of its own or, with `thread_ts`, a reply."""
         to = {"channel": self.slack.channel, "unfurl_links": False, "unfurl_media": False, **where}
-        reply = self._in_some_form(lambda said: self._call("chat.postMessage", to | said))
+        reply = self._in_some_form(lambda said: self.asking.call("chat.postMessage", to | said))
         return _Parent(reply.text("channel"), reply.text("ts")).handle
 
     def follow(self, parent: _Parent) -> Handle:
@@ -166,7 +205,7 @@ class _Saying:
     def _edit(self, parent: _Parent) -> None:
         # not to name blocks would leave those that are there; `none`: no names made into mentions
         to = {"channel": parent.channel, "ts": parent.ts, "parse": "none", "blocks": []}
-        self._in_some_form(lambda said: self._call("chat.update", to | said, repeatable=True))
+        self._in_some_form(lambda said: self.asking.call("chat.update", to | said, repeatable=True))
 
     def _in_some_form(self, send: Callable[[Body], Reply]) -> Reply:
         """`send` it as blocks or, if Slack has refused those, as plain text."""
@@ -183,16 +222,26 @@ class _Saying:
         except TemporaryFailure as failure:
             raise Unfinished(str(failure), PLAIN, failure.retry_after_s, is_out=False) from None
 
-    def _call(self, method: str, body: Body, *, repeatable: bool = False) -> Reply:
-        token = self.slack.bot_token.get_secret_value() if self.slack.bot_token else ""
-        return self._request(
-            f"{self.slack.base_url.removesuffix('/api')}/api/{method}",
-            body,
-            headers={"Authorization": f"Bearer {token}"},
-            repeatable=repeatable,
-        )
 
-    def _request(
+@dataclass(frozen=True)
+class _Asking:
+    """Requests to Slack, whose answers are a yes: what else it answers is raised."""
+
+    slack: Slack
+    outbound: Outbound
+
+    def call(self, method: str, body: Body, *, repeatable: bool = False) -> Reply:
+        """A method of the Web API that posts or edits."""
+        return self.request(self._url(method), body, headers=self._bearer, repeatable=repeatable)
+
+    def ask(self, method: str, **arguments: str) -> Reply:
+        """One that only tells."""
+        url = self._url(method)
+        with self._translating():
+            reply = self.outbound.get_json(url, headers=self._bearer, params=arguments)
+        return self._yes(reply)
+
+    def request(
         self,
         url: str,
         body: Body,
@@ -200,7 +249,7 @@ class _Saying:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> Reply:
-        try:
+        with self._translating():
             reply = self.outbound.post_json(
                 url,
                 body,
@@ -208,8 +257,24 @@ class _Saying:
                 repeatable=repeatable,
                 to_the_letter=True,
             )
+        return self._yes(reply)
+
+    @property
+    def _bearer(self) -> dict[str, str]:
+        token = self.slack.bot_token.get_secret_value() if self.slack.bot_token else ""
+        return {"Authorization": f"Bearer {token}"}
+
+    def _url(self, method: str) -> str:
+        return f"{self.slack.base_url.removesuffix('/api')}/api/{method}"
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
         except (Refused, Busy) as failure:
             raise refusals.translated(failure) from None
+
+    def _yes(self, reply: Reply) -> Reply:
         if not refusals.is_yes(reply):
             wait_s = retry_after_s(reply.headers.get("Retry-After"), self.outbound.clock())
             raise refusals.refusal(reply, wait_s)

@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined
 from subscriber.outbound import Outbound
 from subscriber.progress import Looks, Progress
 from subscriber.saying import tableau as saying
@@ -40,15 +41,21 @@ class Tableau(Destination):
     repeatable: ClassVar[bool] = False  # refused while the first is on the way, else done again
     looks: ClassVar[Looks | None] = Looks(timedelta(seconds=10), timedelta(seconds=60))
 
-    base_url: str
-    site: str
-    token_name: str
-    token: SecretStr
-    workbook: str | None = None
-    datasource: str | None = None
-    flow: str | None = None
-    api_version: str = "3.21"
-    incremental: bool = False
+    base_url: str = Field(description="your pod of Tableau Cloud, or your own Tableau Server")
+    site: str = Field(
+        description='what stands after /site/ in the address; "" for a Server\'s default site'
+    )
+    token_name: str = Field(description="the name that the personal access token was given")
+    token: SecretStr = Field(description="where its secret is kept")
+    workbook: str | None = Field(
+        None, description="what to refresh, by name or id: a workbook, a datasource or a flow"
+    )
+    datasource: str | None = Field(None, description="what to refresh, by name or id")
+    flow: str | None = Field(None, description="what to run, by name or id")
+    api_version: str = Field(
+        "3.21", description="in quotes; a newer Tableau understands an older version"
+    )
+    incremental: bool = Field(default=False, description="whether to fetch new rows only")
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         noun, wanted = self._subject
@@ -68,6 +75,25 @@ class Tableau(Destination):
             return saying.ended(session.get(f"jobs/{quote(job_id, safe='')}"))
 
         return self.hiding(self._signed_in(outbound, "the job of the refresh", look))
+
+    def examine(self, outbound: Outbound) -> Examined:
+        """Whether the token signs in and sees what is to be refreshed.
+
+        To sign in ends another session of the same token: whoever has it signs in again.
+        """
+        noun, wanted = self._subject
+
+        def look(session: Session) -> Examined:
+            if _LUID.fullmatch(wanted):
+                session.get(f"{noun}s/{quote(wanted, safe='')}")
+            else:
+                self._found(session)
+            verb = VERBS[noun]
+            return Examined(
+                f"the token {self.token_name} sees the {noun} {wanted}; untried: to {verb} it"
+            )
+
+        return self._signed_in(outbound, f"the {noun} {wanted}", look)
 
     def shown(self, action: Action) -> str:
         noun, wanted = self._subject

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.errors import PermanentFailure
 from subscriber.actions import Action, Handle
 from subscriber.addresses import secret_address
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined, reached
 from subscriber.outbound import Outbound, Refused, encode
 from subscriber.page import page
 from subscriber.saying import teams as saying
@@ -75,9 +76,14 @@ class Teams(Destination):
         (150, timedelta(hours=2)),
     )
 
-    webhook_url: SecretStr
-    bare_card: bool = False
-    base_url: str = ""
+    webhook_url: SecretStr = Field(description="where the whole URL of the flow is kept")
+    bare_card: bool = Field(
+        default=False,
+        description="for a flow that was built by hand and posts the request's body as a card",
+    )
+    base_url: str = Field(
+        "", description="a host to ask instead of the URL's own; for trying things out"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         try:
@@ -90,6 +96,17 @@ class Teams(Destination):
         except Refused as refused:
             raise _explained(refused) from None
         return Handle()
+
+    def examine(self, outbound: Outbound) -> Examined:
+        host = reached(outbound, self.address())
+        return Examined(f"{host} answers; untried: the flow", is_tried=False)
+
+    def misfit(self, name: str) -> str:
+        try:
+            self.address()
+        except PermanentFailure as failure:
+            return str(failure).removeprefix(f"{name}: ")
+        return ""
 
     def shown(self, action: Action) -> str:
         return as_text(self.told(action))

@@ -7,12 +7,13 @@ from ipaddress import ip_address
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.errors import Mistake, PermanentFailure
 from shared.settings import check_url
 from subscriber.actions import Action, Handle, Message
 from subscriber.destination import Destination, Does, as_text
+from subscriber.examined import Examined, reached
 from subscriber.outbound import TOO_MANY_S, Busy, Outbound, Refused, encode
 from subscriber.public_hosts import PublicHosts
 from subscriber.saying import webhook as saying
@@ -49,12 +50,18 @@ class Webhook(Destination):
     # asked less, not at once again.
     repeatable: ClassVar[bool] = False
 
-    url: str
-    secret: SecretStr
-    former_secret: SecretStr | None = None
-    format: Literal["standard", "cloudevents"] = "standard"
-    allow_private: bool = False
-    base_url: str = ""
+    url: str = Field(description="where to post; no secret in it")
+    secret: SecretStr = Field(description="where the signing secret (whsec_...) is kept")
+    former_secret: SecretStr | None = Field(
+        None, description="where the one before it is kept, while it is being replaced"
+    )
+    format: Literal["standard", "cloudevents"] = Field(
+        "standard", description="what is posted: the standard's events, or CloudEvents"
+    )
+    allow_private: bool = Field(default=False, description="for a receiver in a private network")
+    base_url: str = Field(
+        "", description="a host to post to instead of the url's own; for trying things out"
+    )
 
     def deliver(self, action: Action, outbound: Outbound) -> Handle:
         body, key = encode(self.told(action)), message_id(action.key)
@@ -73,6 +80,19 @@ class Webhook(Destination):
         except Busy as busy:
             raise _slower(busy) from None
         return Handle(key=key)
+
+    def examine(self, outbound: Outbound) -> Examined:
+        to_it = outbound.to_public_hosts(allow_private=self.allow_private)
+        host = reached(to_it, self.address())
+        return Examined(f"{host} answers; untried: an event", is_tried=False)
+
+    def misfit(self, name: str) -> str:
+        kept = self.secret if name == "secret" else self.former_secret
+        try:
+            signing_key(kept.get_secret_value() if kept else "", name)
+        except PermanentFailure as failure:
+            return str(failure).removeprefix(f"{name}: ")
+        return ""
 
     def shown(self, action: Action) -> str:
         return as_text(self.told(action))

@@ -133,17 +133,33 @@ class Session:
         mail or an address is not ASCII. UnknownOutcome is raised where all of it was sent and no
         answer came. Not safe to repeat: who gets it twice sees it twice.
         """
-        if not self.takes_utf8 and not sender.isascii():
-            raise failure(self._server.host, "MAIL", NO_UTF8, self._server.secrets)
         options = f" SIZE={len(content)}" if "SIZE" in self._offers else ""
         if is_utf8 and self.takes_utf8:
             options += " BODY=8BITMIME SMTPUTF8" if "8BITMIME" in self._offers else " SMTPUTF8"
-        self._expect("MAIL", self._ask(f"MAIL FROM:<{sender}>{options}"), 250)
-        answers = {recipient: self._offered(recipient) for recipient in recipients}
-        refused = {who: reply for who, reply in answers.items() if reply.code // 100 != 2}
-        if len(refused) < len(answers):
+        refused = self._begin_mail(sender, recipients, options)
+        if len(refused) < len(recipients):
             self._send(content)
         return refused
+
+    def try_out(self, sender: str, recipients: Sequence[str]) -> dict[str, SmtpReply]:
+        """Begin a mail and take it back; returns those who would be refused, with the answers.
+
+        Nobody gets anything. Safe to repeat.
+        """
+        is_utf8 = self.takes_utf8 and not all(map(str.isascii, (sender, *recipients)))
+        refused = self._begin_mail(sender, recipients, " SMTPUTF8" if is_utf8 else "")
+        self._ask("RSET")
+        return refused
+
+    def _begin_mail(
+        self, sender: str, recipients: Sequence[str], options: str
+    ) -> dict[str, SmtpReply]:
+        """Say who writes to whom; returns those who were refused, with the answers."""
+        if not self.takes_utf8 and not sender.isascii():
+            raise failure(self._server.host, "MAIL", NO_UTF8, self._server.secrets)
+        self._expect("MAIL", self._ask(f"MAIL FROM:<{sender}>{options}"), 250)
+        answers = {recipient: self._offered(recipient) for recipient in recipients}
+        return {who: reply for who, reply in answers.items() if reply.code // 100 != 2}
 
     def _offered(self, recipient: str) -> SmtpReply:
         if not self.takes_utf8 and not recipient.isascii():

@@ -1,6 +1,7 @@
 """Running a command as a user does, in this process."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,13 @@ def afterrun(
     What is raised and not meant for people comes out of here.
     """
     told = {**QUIET, "COLUMNS": str(columns), **(environ or {})}
-    ran = CliRunner().invoke(app, arguments, input=answers, env=told, prog_name="afterrun")
+    logger = logging.getLogger("afterrun")
+    level = logger.level
+    try:
+        ran = CliRunner().invoke(app, arguments, input=answers, env=told, prog_name="afterrun")
+    finally:
+        # a command silences the service's parts for its process, which here is that of other tests
+        logger.setLevel(level)
     if ran.exception is not None and not isinstance(ran.exception, SystemExit):
         raise ran.exception
     return Ran(ran.exit_code, ran.stdout, ran.stderr)

@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cli.exits import Exit
-from cli.history import History
+from cli.history import Entry, History, write
 from lab.dbt_cloud.access import METADATA_TOKEN
 from lab.faults import Fault
+from subscriber.run import Answer
+from tests.builders import a_body
 from tests.cli.fortnight import DAYS, Fortnight, a_fortnight
 from tests.cli.running import Ran, afterrun
 
@@ -98,6 +101,45 @@ def test_good_runs_are_asked_about_where_a_rule_wants_to_know_their_nodes(
 
     assert ran.data["fetched"]["asked"] == DAYS - FAILED + 1
     assert [each[:2] for each in told(ran)] == [("team", "open")]
+
+
+BY_TRIGGER = """
+version: 1
+dbt_cloud: {{token: env:LAB_TOKEN, base_url: "{served.base_url}",
+            metadata_url: "{served.metadata_url}/graphql"}}
+destinations:
+  report: {{kind: mode, workspace: acme, report: abc, token: secret:a, secret: secret:b}}
+rules:
+  - name: what was started by hand refreshes
+    when: {{outcome: succeeded, trigger: ui}}
+    then: [report]
+"""
+
+
+def test_what_the_list_says_of_a_good_run_is_enough_for_a_rule_about_triggers(
+    fortnight: Fortnight,
+) -> None:
+    fortnight.configured(BY_TRIGGER)
+    fortnight.cloud.run(cause_category="ui")
+
+    ran = backtest(fortnight, "--json")
+
+    assert [each[:2] for each in told(ran)] == [("report", "refresh")]
+    assert ran.data["fetched"]["asked"] == 0
+
+
+def test_only_runs_of_the_account_and_of_the_time_are_played_of_a_file_that_has_others(
+    fortnight: Fortnight,
+) -> None:
+    file = fortnight.folder / "runs.jsonl"
+    others = [a_body(account_id=17), a_body(account_id=fortnight.cloud.account_id, event_id="old")]
+    of_now = datetime.now(UTC).isoformat().encode()
+    others[0] = others[0].replace(b"2026-01-05T11:59:58.123456789Z", of_now)
+    write(file, [Entry(body, Answer()) for body in others])
+
+    ran = backtest(fortnight, "--json", "--save", str(file))
+
+    assert ran.data["events"] == RUNS
 
 
 def test_what_was_saved_plays_offline_to_the_same_end(fortnight: Fortnight) -> None:

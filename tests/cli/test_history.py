@@ -151,7 +151,7 @@ def test_a_first_line_that_was_cut_short_is_taken_away_too(tmp_path: Path) -> No
     assert path.read_bytes() == b""
 
 
-@pytest.mark.parametrize("content", ["version: 1\nrules: []\n", "no line at all"])
+@pytest.mark.parametrize("content", ["version: 1\nrules: []\n", "some\nlines", "no line at all"])
 def test_a_file_that_is_something_else_stays_as_it_is(tmp_path: Path, content: str) -> None:
     path = tmp_path / "afterrun.yaml"
     path.write_text(content)

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from cli.history import Entry
 from cli.rehearsal import Rehearsal
+from shared.event import read
 from subscriber import configuration
 from subscriber.ledger.contract import Change, Ledger
-from subscriber.run import Answer
+from subscriber.run import Answer, Question
 from subscriber.yaml_lines import parse
 from tests.builders import NOW, a_body, a_good_body, a_result
 
@@ -72,6 +73,19 @@ def test_what_a_real_service_remembers_counts_and_is_not_changed() -> None:
 
     assert verbs(rehearsal) == ["close"]
     assert verbs(service) == ["open", "close"]
+
+
+def test_an_answer_is_known_until_the_last_event_of_its_run_is_decided_on() -> None:
+    rehearsal = a_rehearsal()
+    errored = a_body(event_type="job.run.errored", event_id="wev_1")
+
+    rehearsal.hear(Entry(errored, Answer(is_final=False)), NOW)
+    rehearsal.hear(Entry(a_body(event_id="wev_2"), FAILED), NOW + timedelta(seconds=3))
+    waiting = rehearsal.about(read(errored), Question("failed"))
+    rehearsal.until(NOW + timedelta(minutes=2))
+
+    assert waiting == FAILED
+    assert rehearsal.about(read(errored), Question("failed")) == Answer()
 
 
 def test_a_reminder_that_a_real_service_waits_for_comes_when_it_was_to_come() -> None:

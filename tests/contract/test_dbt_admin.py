@@ -192,6 +192,14 @@ def test_what_our_account_asks_a_list_for_is_published(
     assert {name for call in calls for name in parse_qs(call.query)} <= known
 
 
+def test_a_job_answers_as_an_item_of_the_published_list_does(
+    cloud: DbtCloud, served: Served
+) -> None:
+    listed = get(cloud, served, "jobs/")["data"]
+
+    assert get(cloud, served, f"jobs/{listed[0]['id']}/")["data"] == listed[0]
+
+
 def test_the_accounts_answer_as_published_but_for_what_is_not_needed(
     cloud: DbtCloud, served: Served
 ) -> None:

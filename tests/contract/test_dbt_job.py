@@ -46,6 +46,7 @@ def sent() -> Iterator[list[Sent]]:
         failed = cloud.run(sample="model_error")
         for _ in range(2):
             destination(action="retry").deliver(after(failed), Outbound())
+        destination(job=marts.id, account=cloud.account_id).examine(Outbound())
         yield recording.sent
 
 
@@ -67,6 +68,7 @@ def test_every_kind_of_request_was_sent(sent: list[Sent]) -> None:
         "POST runs/1/retry/",
         "GET runs/1/",
         "GET runs/",
+        "GET jobs/1/",
     }
 
 

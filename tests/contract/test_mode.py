@@ -233,3 +233,36 @@ def test_every_request_is_one_that_is_published(sent: list[Sent]) -> None:
 def leads(published: str, path: str) -> bool:
     """Whether `path` is one of those that are `published`, below the base path."""
     return re.fullmatch("/api" + re.sub(r"{\w+}", "[^/]+", published), path) is not None
+
+
+def test_a_report_is_told_of_as_published(service: Service) -> None:
+    answer = requests.get(service.runs.removesuffix("/runs"), auth=CREDENTIALS, timeout=5)
+
+    service.check("/{account}/reports/{report}", "get", answer)
+
+
+def test_the_runs_of_a_dataset_are_listed_as_published(service: Service) -> None:
+    requests.post(service.dataset_runs, auth=CREDENTIALS, timeout=5)
+
+    answer = requests.get(service.dataset_runs, auth=CREDENTIALS, timeout=5)
+
+    service.check(DATASET_RUNS, "get", answer)
+    assert answer.json()["pagination"]["total_count"] == 1
+
+
+def test_a_look_asks_for_what_is_published_and_runs_nothing(service: Service) -> None:
+    token, secret = CREDENTIALS
+    made = Destination.model_validate(
+        {
+            "workspace": "acme",
+            "report": REPORT,
+            "datasets": [DATASET],
+            "token": "env:T",
+            "secret": "env:S",
+            "base_url": service.base.removesuffix("/api"),
+        }
+    ).with_secrets(lambda ref: {"T": token, "S": secret}[ref.name])
+
+    made.examine(Outbound())
+
+    assert service.mode.runs == []

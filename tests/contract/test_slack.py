@@ -209,3 +209,75 @@ def parameters(swagger: Any, path: str) -> dict[str, Any]:
     """What a call may say, by name."""
     described = swagger["paths"][path]["post"]["parameters"]
     return {each["name"]: each for each in described if each["in"] == "formData"}
+
+
+class Telling:
+    """A Slack that serves, asked as a look at a destination asks it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def ask(self, path: str, *, token: str = TOKEN, **told: str) -> Any:
+        return requests.get(
+            f"{self.service.url}{self.service.swagger['basePath']}{path}",
+            params=told,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=5,
+        ).json()
+
+    def check(self, path: str, status: str, answer: Any) -> None:
+        responses = self.service.swagger["paths"][path]["get"]["responses"]
+        definitions = {"definitions": self.service.swagger["definitions"]}
+        OAS30Validator(responses[status]["schema"] | definitions).validate(answer)
+
+
+def test_who_a_token_is_of_is_told_as_published(service: Service) -> None:
+    telling = Telling(service)
+
+    answer = telling.ask("/auth.test")
+
+    assert answer["ok"]
+    telling.check("/auth.test", "200", answer)
+
+
+def test_a_wrong_token_is_refused_as_published(service: Service) -> None:
+    telling = Telling(service)
+
+    answer = telling.ask("/auth.test", token="wrong")
+
+    assert answer["error"] == "invalid_auth"
+    telling.check("/auth.test", "default", answer)
+
+
+def test_what_is_asked_of_a_channel_is_published(service: Service) -> None:
+    info = service.swagger["paths"]["/conversations.info"]["get"]
+
+    assert {"channel"} <= {each["name"] for each in info["parameters"] if each["in"] == "query"}
+
+
+def test_a_channel_is_told_of_with_the_fields_that_are_published(service: Service) -> None:
+    service.slack.scopes.add("channels:read")
+    info = service.swagger["paths"]["/conversations.info"]["get"]["responses"]["200"]
+    published_one = info["examples"]["application/json"]["channel"]
+
+    told = Telling(service).ask("/conversations.info", channel=CHANNEL)["channel"]
+
+    same = {name: type(value) for name, value in published_one.items() if name in told}
+    assert {name: type(told[name]) for name in same} == same
+    assert {"id", "name", "is_private", "is_archived", "is_member"} <= same.keys()
+
+
+@pytest.mark.parametrize(
+    ("channel", "scopes", "word"),
+    [("C000000000", {"channels:read"}, "channel_not_found"), (CHANNEL, set(), "missing_scope")],
+)
+def test_a_channel_is_refused_as_published(
+    service: Service, channel: str, scopes: set[str], word: str
+) -> None:
+    service.slack.scopes = scopes
+    telling = Telling(service)
+
+    answer = telling.ask("/conversations.info", channel=channel)
+
+    assert answer["error"] == word
+    telling.check("/conversations.info", "default", answer)

@@ -29,6 +29,8 @@ CALLS = {
     "Query Workbooks for Site": 200,
     "Query Data Sources": 200,
     "Query Flows for a Site": 200,
+    "Query Data Source": 200,
+    "Query Flow": 200,
     "Update Workbook Now": 202,
     "Update Data Source Now": 202,
     "Run Flow Now": 202,
@@ -116,6 +118,10 @@ ASKED = {
 }
 
 
+# the collection has no such request for workbooks
+LOOKED = {"datasource": "Query Data Source", "flow": "Query Flow"}
+
+
 @pytest.mark.parametrize("noun", ASKED)
 def test_what_we_ask_is_as_published(collection: dict[str, Any], noun: str) -> None:
     here = [Content(ID, "Sales")]
@@ -143,6 +149,33 @@ def test_what_we_ask_is_as_published(collection: dict[str, Any], noun: str) -> N
     assert len(recorded.sent) == len(expected)
     for sent, name in zip(recorded.sent, expected, strict=True):
         check(sent, collection[name], url)
+
+
+@pytest.mark.parametrize("wanted", ["Sales", ID])
+@pytest.mark.parametrize("noun", ASKED)
+def test_what_a_look_asks_is_as_published(
+    collection: dict[str, Any], noun: str, wanted: str
+) -> None:
+    here = [Content(ID, "Sales")]
+    tableau = Tableau(
+        site="shop",
+        pat_name="afterrun",
+        pat_secret="pat-secret",
+        workbooks=here,
+        datasources=here,
+        flows=here,
+    )
+    recorded = Recorded(tableau.app)
+    with serve(recorded) as url:
+        written = {"site": "shop", "token_name": "afterrun", "token": "env:TOKEN", noun: wanted}
+        made = Destination.model_validate({"base_url": url, **written})
+        made.with_secrets(lambda _: "pat-secret").examine(Outbound())
+
+    by_id = LOOKED.get(noun) if wanted == ID else ASKED[noun][0]
+    expected = ["Sign-in (As an Admin PAT)", by_id, "Sign Out"]
+    for sent, name in zip(recorded.sent, expected, strict=True):
+        if name is not None:
+            check(sent, collection[name], url)
 
 
 def check(sent: Sent, request: Any, url: str) -> None:

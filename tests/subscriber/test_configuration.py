@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from shared.errors import Mistake
 from subscriber import configuration, destinations
-from subscriber.configuration import Configuration, DbtCloudSettings, _File
+from subscriber.configuration import Configuration, DbtCloudSettings, File
 from subscriber.destinations.mode import Mode
 from subscriber.destinations.pagerduty import PagerDuty
 from subscriber.owners import Owner
@@ -129,8 +129,8 @@ def test_names_and_ids_mean_what_they_look_like(job: str, matching: dict[str, An
 def test_a_destination_that_no_rule_names_is_worth_a_warning() -> None:
     found = read(HEAD + DESTINATIONS + "\n".join(RULES.splitlines()[:2]))
 
-    assert found.warnings == (
-        "afterrun.yaml:5: destinations.revenue: no rule names this destination",
+    assert tuple(map(str, found.warnings)) == (
+        "afterrun.yaml:5:3: destinations.revenue: no rule names this destination",
     )
 
 
@@ -140,106 +140,110 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
 @pytest.mark.parametrize(
     ("instead_of", "written", "said"),
     [
-        (GOOD, "just text", "1: write keys and values here"),
-        (GOOD, HEAD, "1: `destinations` is missing\n1: `rules` is missing"),
-        (RULES, "rules: []", "6: rules: this list is empty; write at least one"),
-        (RULES, "rules:", "6: rules: write a list here, such as [one, another]"),
-        (RULES, "rules: {a: b}", "6: rules: write a list here, such as [one, another]"),
-        (RULES, f"{RULES}  - text", "9: rules[2]: write keys and values here"),
-        (DESTINATIONS, "destinations: {}\n", "3: destinations: this is empty; write at least one"),
-        (DESTINATIONS, "destinations: [a]\n", "3: destinations: write keys and values here"),
-        ("version: 1", "version: 2", "1: version: write 1"),
+        (GOOD, "just text", "1:1: write keys and values here"),
+        (GOOD, HEAD, "1:1: `destinations` is missing\n1:1: `rules` is missing"),
+        (RULES, "rules: []", "6:1: rules: this list is empty; write at least one"),
+        (RULES, "rules:", "6:1: rules: write a list here, such as [one, another]"),
+        (RULES, "rules: {a: b}", "6:1: rules: write a list here, such as [one, another]"),
+        (RULES, f"{RULES}  - text", "9:5: rules[2]: write keys and values here"),
+        (
+            DESTINATIONS,
+            "destinations: {}\n",
+            "3:1: destinations: this is empty; write at least one",
+        ),
+        (DESTINATIONS, "destinations: [a]\n", "3:1: destinations: write keys and values here"),
+        ("version: 1", "version: 2", "1:1: version: write 1"),
         (
             "dbt_cloud:",
             "dbtcloud:",
-            "1: `dbt_cloud` is missing\n2: dbtcloud: unknown key; did you mean `dbt_cloud`?",
+            "1:1: `dbt_cloud` is missing\n2:1: dbtcloud: unknown key; did you mean `dbt_cloud`?",
         ),
         (
             "token: secret:dbt",
             "tokn: secret:dbt",
             (
-                "2: dbt_cloud: `token` is missing\n"
-                "2: dbt_cloud.tokn: unknown key; did you mean `token`?"
+                "2:1: dbt_cloud: `token` is missing\n"
+                "2:13: dbt_cloud.tokn: unknown key; did you mean `token`?"
             ),
         ),
         (
             "secret:dbt",
             "dbtc_0123456789",
             (
-                "2: dbt_cloud.token: a secret is written here as it is; write where it is kept: "
+                "2:13: dbt_cloud.token: a secret is written here as it is; write where it is kept: "
                 "secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
             ),
         ),
         (
             "secret:dbt",
             "secret:my token",
-            f"2: dbt_cloud.token: this secret: reference is malformed; {WHERE_KEPT}",
+            f"2:13: dbt_cloud.token: this secret: reference is malformed; {WHERE_KEPT}",
         ),
         (
             "secret:dbt",
             "secret:dbt, host: http://x",
-            "2: dbt_cloud.host: write the host of your access URL, such as ab123.us1.dbt.com",
+            "2:32: dbt_cloud.host: write the host of your access URL, such as ab123.us1.dbt.com",
         ),
         (
             "secret:dbt",
             "secret:dbt, accounts: 5",
-            "2: dbt_cloud.accounts: write a list here, such as [one, another]",
+            "2:32: dbt_cloud.accounts: write a list here, such as [one, another]",
         ),
         (
             "secret:dbt",
             "secret:dbt, accounts: [acme, 1.5]",
             (
-                "2: dbt_cloud.accounts[0]: write a whole number here\n"
-                "2: dbt_cloud.accounts[1]: write a whole number here"
+                "2:43: dbt_cloud.accounts[0]: write a whole number here\n"
+                "2:49: dbt_cloud.accounts[1]: write a whole number here"
             ),
         ),
         (
             "secret:dbt",
             "secret:dbt, base_url: http://x.com, metadata_url: x.com",
             (
-                "2: dbt_cloud.base_url: plain http is accepted for loopback addresses only; "
+                "2:32: dbt_cloud.base_url: plain http is accepted for loopback addresses only; "
                 "use https://\n"
-                "2: dbt_cloud.metadata_url: this is not a URL; it begins with https://"
+                "2:56: dbt_cloud.metadata_url: this is not a URL; it begins with https://"
             ),
         ),
         (
             "kind: pagerduty",
             "kind: pager",
-            "4: destinations.oncall.kind: `kind` must be one of: " + KINDS,
+            "4:12: destinations.oncall.kind: `kind` must be one of: " + KINDS,
         ),
         (
             "kind: pagerduty",
             "kind: [pagerduty]",
-            "4: destinations.oncall.kind: `kind` must be one of: " + KINDS,
+            "4:12: destinations.oncall.kind: `kind` must be one of: " + KINDS,
         ),
         (
             "kind: pagerduty, ",
             "",
-            "4: destinations.oncall: `kind` must be one of: " + KINDS,
+            "4:3: destinations.oncall: `kind` must be one of: " + KINDS,
         ),
         (
             "{kind: pagerduty, routing_key: secret:pd}",
             "pagerduty",
-            "4: destinations.oncall: write keys and values here",
+            "4:3: destinations.oncall: write keys and values here",
         ),
         (
             "routing_key",
             "routingkey",
             (
-                "4: destinations.oncall: `routing_key` is missing\n"
-                "4: destinations.oncall.routingkey: unknown key; did you mean `routing_key`?"
+                "4:3: destinations.oncall: `routing_key` is missing\n"
+                "4:29: destinations.oncall.routingkey: unknown key; did you mean `routing_key`?"
             ),
         ),
         (
             "secret:pd",
             "secret:pd, severity: high",
-            "4: destinations.oncall.severity: write 'critical', 'error', 'warning' or 'info'",
+            "4:53: destinations.oncall.severity: write 'critical', 'error', 'warning' or 'info'",
         ),
         (
             "report: r1",
             "report: 123456789012",
             (
-                "5: destinations.revenue.report: "
+                "5:42: destinations.revenue.report: "
                 "write text here; what looks like a number goes in quotes"
             ),
         ),
@@ -247,61 +251,61 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
             "outcome: failed",
             "outcome: [failed, errored]",
             (
-                "7: rules[0].when.outcome[1]: write 'failed', 'succeeded', 'warned', 'clean', "
+                "7:43: rules[0].when.outcome[1]: write 'failed', 'succeeded', 'warned', 'clean', "
                 "'started' or 'cancelled'"
             ),
         ),
         (
             "outcome: failed",
             "outcome: []",
-            "7: rules[0].when.outcome: this list is empty; write at least one",
+            "7:25: rules[0].when.outcome: this list is empty; write at least one",
         ),
         (
             "outcome: failed",
             "outcome: failed, job: ",
-            "7: rules[0].when.job: this is empty; leave the key out for everything",
+            "7:42: rules[0].when.job: this is empty; leave the key out for everything",
         ),
         (
             "outcome: failed",
             "outcome: failed, job: []",
             (
-                "7: rules[0].when.job: this list is empty: it can never match; "
+                "7:42: rules[0].when.job: this list is empty: it can never match; "
                 "leave the key out for everything"
             ),
         ),
         (
             "outcome: failed",
             "outcome: failed, jobs: 7",
-            "7: rules[0].when.jobs: unknown key; did you mean `job`?",
+            "7:42: rules[0].when.jobs: unknown key; did you mean `job`?",
         ),
         (
             "outcome: failed",
             "outcome: failed, xyz: 7",
             (
-                "7: rules[0].when.xyz: unknown key; known are: "
+                "7:42: rules[0].when.xyz: unknown key; known are: "
                 "outcome, event, account, project, environment, job, trigger, nodes"
             ),
         ),
         (
             "then: [oncall]",
             "then: oncall",
-            "7: rules[0].then: write a list here, such as [one, another]",
+            "7:43: rules[0].then: write a list here, such as [one, another]",
         ),
         (
             "then: [oncall]",
             "then: [oncal]",
-            "7: rules[0].then[0]: no destination bears this name; did you mean `oncall`?",
+            "7:50: rules[0].then[0]: no destination bears this name; did you mean `oncall`?",
         ),
         (
             "then: [oncall]",
             "then: [slack]",
-            "7: rules[0].then[0]: no destination bears this name; known are: oncall, revenue",
+            "7:50: rules[0].then[0]: no destination bears this name; known are: oncall, revenue",
         ),
         (
             "then: [oncall]",
             "then: [oncall, revenue]",
             (
-                "7: rules[0].when.outcome: `revenue` refreshes on good data only: "
+                "7:25: rules[0].when.outcome: `revenue` refreshes on good data only: "
                 "it has nothing to do when a run failed; ask for succeeded or clean or warned"
             ),
         ),
@@ -309,46 +313,46 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
             "outcome: failed",
             "outcome: [failed, succeeded]",
             (
-                "7: rules[0].when.outcome: `oncall` opens an alert for a problem and closes it "
+                "7:25: rules[0].when.outcome: `oncall` opens an alert for a problem and closes it "
                 "when it is over: it has nothing to do when a run succeeded; "
                 "ask for failed or warned"
             ),
         ),
-        ("name: refresh", "name: page", "8: rules[1].name: another rule has this name"),
-        ("name: refresh", "name: ''", "8: rules[1].name: this is empty"),
+        ("name: refresh", "name: page", "8:6: rules[1].name: another rule has this name"),
+        ("name: refresh", "name: ''", "8:6: rules[1].name: this is empty"),
         (
             "name: page",
             "name: page, alert: {per: team}",
-            "7: rules[0].alert.per: write 'job', 'node' or 'run'",
+            "7:26: rules[0].alert.per: write 'job', 'node' or 'run'",
         ),
         (
             "name: page",
             "name: page, alert: {remind: 5m}",
-            "7: rules[0].alert.remind: write a duration from 10m to 28d",
+            "7:26: rules[0].alert.remind: write a duration from 10m to 28d",
         ),
         (
             "name: page",
             "name: page, alert: {remind: daily}",
-            "7: rules[0].alert.remind: write a duration, such as 90s, 10m, 24h or 7d",
+            "7:26: rules[0].alert.remind: write a duration, such as 90s, 10m, 24h or 7d",
         ),
         (
             "name: page",
             "name: page, alert: {auto_close: maybe}",
-            "7: rules[0].alert.auto_close: write true or false here",
+            "7:26: rules[0].alert.auto_close: write true or false here",
         ),
         (
             "name: page",
             "name: page, alert: {after: {runs: 1001, hours: 1}}",
             (
-                "7: rules[0].alert.after.runs: write a number less than or equal to 1000\n"
-                "7: rules[0].alert.after.hours: unknown key; known are: runs, minutes"
+                "7:34: rules[0].alert.after.runs: write a number less than or equal to 1000\n"
+                "7:46: rules[0].alert.after.hours: unknown key; known are: runs, minutes"
             ),
         ),
         (
             "name: page",
             "name: page, alert: {per: run, after: {runs: 2}}",
             (
-                "7: rules[0].alert: `per: run` counts no further runs: "
+                "7:18: rules[0].alert: `per: run` counts no further runs: "
                 "leave out `after: {runs: ...}`"
             ),
         ),
@@ -356,58 +360,58 @@ WHERE_KEPT = "write secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
             "name: page",
             "name: page, alert: ",
             (
-                "7: rules[0].alert: this is empty; "
+                "7:18: rules[0].alert: this is empty; "
                 "leave the key out, or write false to tell each run"
             ),
         ),
         (
             "outcome: failed",
             "outcome: failed, nodes: {tags: a}",
-            "7: rules[0].when.nodes.tags: unknown key; did you mean `tag`?",
+            "7:50: rules[0].when.nodes.tags: unknown key; did you mean `tag`?",
         ),
         (
             "outcome: failed",
             "outcome: failed, nodes: {}",
-            "7: rules[0].when.nodes: this is empty; leave the key out for every node",
+            "7:42: rules[0].when.nodes: this is empty; leave the key out for every node",
         ),
         (
             "outcome: failed",
             "outcome: failed, job: '!!a'",
             (
-                "7: rules[0].when.job: write one `!`; "
+                "7:42: rules[0].when.job: write one `!`; "
                 "a name that begins with it is written `name:!...`"
             ),
         ),
         (
             "version: 1",
             "version: 1\nmax_event_age: 24",
-            "2: max_event_age: write a duration, such as 90s, 10m, 24h or 7d",
+            "2:1: max_event_age: write a duration, such as 90s, 10m, 24h or 7d",
         ),
         (
             "version: 1",
             "version: 1\nowners: {Finance: {slak: U012AB3CD}}",
-            "2: owners.Finance.slak: unknown key; did you mean `slack`?",
+            "2:20: owners.Finance.slak: unknown key; did you mean `slack`?",
         ),
         (
             "version: 1",
             "version: 1\nowners: {Finance: {}}",
-            "2: owners.Finance: say how to reach this owner: `pagerduty` or `slack`",
+            "2:10: owners.Finance: say how to reach this owner: `pagerduty` or `slack`",
         ),
         (
             "version: 1",
             "version: 1\nowners: {Finance: {slack: U012AB3CD}, finance : {slack: U012AB3CE}}",
-            "2: owners.finance: another owner has this name; capitals do not matter",
+            "2:39: owners.finance: another owner has this name; capitals do not matter",
         ),
         (
             "version: 1",
             "version: 1\nowners: {'': {slack: U012AB3CD}}",
-            "2: owners.: an owner has no name; write that of dbt, or an e-mail",
+            "2:10: owners.: an owner has no name; write that of dbt, or an e-mail",
         ),
         (
             "version: 1",
             "version: 1\nowners: {Finance: {pagerduty: 0123456789abcdef}}",
             (
-                "2: owners.Finance.pagerduty: a secret is written here as it is; "
+                "2:20: owners.Finance.pagerduty: a secret is written here as it is; "
                 f"{WHERE_KEPT.replace('write ', 'write where it is kept: ')}"
             ),
         ),
@@ -438,7 +442,7 @@ def test_a_destination_has_a_name_that_the_ledger_can_hold(name: str, said: str)
     told = said_about(text)
 
     assert f": {said}" in told
-    assert told.startswith("afterrun.yaml:4: destinations.")
+    assert told.startswith("afterrun.yaml:4:3: destinations.")
 
 
 def test_all_mistakes_are_said_at_once_in_the_order_of_the_file() -> None:
@@ -462,14 +466,14 @@ rules:
 """
 
     assert [said.partition(" ")[0] for said in mistakes(text)] == [
-        *["3:", "7:", "8:", "10:", "13:", "14:", "15:", "15:", "16:"]
+        *["3:3:", "7:5:", "8:5:", "10:5:", "13:29:", "14:5:", "15:5:", "15:5:", "16:5:"]
     ]
 
 
 def test_rules_are_looked_at_though_a_destination_is_wrong() -> None:
     text = HEAD + DESTINATIONS.replace("secret:pd", "literal") + RULES.replace("[oncall]", "[on]")
 
-    assert [said.partition(" ")[0] for said in mistakes(text)] == ["4:", "7:"]
+    assert [said.partition(" ")[0] for said in mistakes(text)] == ["4:29:", "7:50:"]
 
 
 def test_rules_are_looked_at_though_others_cannot_be_read() -> None:
@@ -487,8 +491,22 @@ overrides:
 """
     )
 
-    assert [said.partition(": ")[0] for said in mistakes(text)] == [
+    assert [said.partition(":")[0] for said in mistakes(text)] == [
         *["2", "2", "7", "8", "9", "9", "11", "12"]
+    ]
+
+
+def test_names_that_nothing_bears_are_said_of_rules_too_that_have_other_mistakes() -> None:
+    wrong = RULES.replace("outcome: failed", "outcome: fail").replace("[oncall]", "[oncal]")
+    wrong = wrong.replace("outcome: succeeded", "outcome: success").replace("[revenue]", "[revenu]")
+
+    said = mistakes(HEAD + DESTINATIONS + wrong)
+
+    assert [each.partition(": ")[2].partition(":")[0] for each in said] == [
+        "rules[0].when.outcome[0]",
+        "rules[0].then[0]",
+        "rules[1].when.outcome[0]",
+        "rules[1].then[0]",
     ]
 
 
@@ -512,7 +530,7 @@ def test_a_key_that_is_no_word_is_not_shown_since_it_may_be_a_secret() -> None:
     (said,) = mistakes(GOOD.replace("secret:dbt}", "secret:dbt, dbtc_0123456789: }"))
 
     assert said == (
-        "2: dbt_cloud.(not shown): unknown key; "
+        "2:32: dbt_cloud.(not shown): unknown key; "
         "known are: host, token, accounts, base_url, metadata_url"
     )
 
@@ -585,7 +603,7 @@ def test_no_value_is_ever_repeated_in_a_mistake(secret: str, place: tuple[str, s
 def test_whatever_a_file_holds_it_is_read_or_is_a_mistake(content: Any) -> None:
     _, lines = parse("version: 1", "afterrun.yaml")
 
-    with pytest.raises(Mistake, match=r"^afterrun\.yaml:1: "):
+    with pytest.raises(Mistake, match=r"^afterrun\.yaml:1:1: "):
         configuration.read(content, lines)
 
 
@@ -637,13 +655,13 @@ def test_its_page_has_parts_that_are_valid_in_a_file(block: str) -> None:
 def test_its_page_has_an_example_of_every_key_of_the_file() -> None:
     keys = {key for block in BLOCKS for key in parse(block, "afterrun.yaml")[0]}
 
-    assert keys == set(_File.model_fields)
+    assert keys == set(File.model_fields)
     assert len(COMPLETE) > 1
     assert len(PARTS) > 3
 
 
 @pytest.mark.parametrize(
-    "model", [_File, DbtCloudSettings, Rule, When, Nodes, Alert, After, Refresh, Override, Owner]
+    "model", [File, DbtCloudSettings, Rule, When, Nodes, Alert, After, Refresh, Override, Owner]
 )
 def test_its_page_explains_each_key(model: type[BaseModel]) -> None:
     page = PAGE.read_text(encoding="utf-8")
@@ -668,6 +686,6 @@ def test_the_example_file_shows_every_key_that_a_rule_or_an_alert_may_have() -> 
     text = EXAMPLE.read_text(encoding="utf-8")
 
     assert read(text).warnings == ()
-    models = (_File, Rule, When, Nodes, Alert, After, Refresh, Override, Owner)
+    models = (File, Rule, When, Nodes, Alert, After, Refresh, Override, Owner)
     keys = {key for model in models for key in model.model_fields}
     assert [key for key in sorted(keys) if f"{key}:" not in text] == []

@@ -173,7 +173,7 @@ def test_a_mistake_in_the_file_stops_the_start_with_file_line_and_key(tmp_path):
     with pytest.raises(NotStarted) as failure, start(tmp_path):
         pass
 
-    assert "afterrun.yaml:2: rulez: unknown key; did you mean `rules`?" in str(failure.value)
+    assert "afterrun.yaml:2:1: rulez: unknown key; did you mean `rules`?" in str(failure.value)
 
 
 def test_the_process_ends_with_1_on_a_mistake(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber.patterns import Patterns, parse
+from subscriber.patterns import Patterns, covers, parse
 
 NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -270,3 +270,46 @@ def test_neither_the_order_of_patterns_nor_capital_letters_matter(
     one, other = parse(written), parse(shuffled)
 
     assert one.match(id=id_, name=name) is other.match(id=id_, name=name.swapcase())
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "does"),
+    [
+        (["a*"], ["ab", "name:AC"], True),
+        (["a*"], ["ab", "7"], False),
+        (["*"], ["!x"], True),
+        (["a"], ["!x"], False),
+        (["!x"], ["!x", "!y"], True),
+        (["!x"], ["!*x*"], True),
+        (["!x*"], ["!x"], False),
+        (["!x"], ["a"], True),
+        (["!7"], ["a"], False),
+        (["!x"], ["7"], False),
+        (["!x"], ["*"], False),
+        (["a", "b"], ["b"], True),
+        (["b"], ["a", "b"], False),
+    ],
+)
+def test_one_covers_another_only_where_that_is_certain(
+    wide: list[str], narrow: list[str], *, does: bool
+) -> None:
+    assert covers(parse(wide), parse(narrow)) is does
+
+
+def test_what_is_left_out_covers_everything_and_little_covers_it() -> None:
+    assert covers(None, parse("a"))
+    assert covers(parse("*"), None)
+    assert not covers(parse("a"), None)
+    assert not covers(parse("!a"), None)
+
+
+@given(WRITTEN, WRITTEN, IDS, SHORT)
+def test_what_covers_another_matches_all_that_it_does_known_or_not(
+    wide: list[str], narrow: list[str], id_: str, name: str
+) -> None:
+    one, other = parse(wide), parse(narrow)
+
+    if covers(one, other):
+        assert one.match(id=id_, name=name) or not other.match(id=id_, name=name)
+        assert one.may_match(id=id_, name=name) or not other.may_match(id=id_, name=name)
+        assert one.match_any([name or "x"]) or not other.match_any([name or "x"])

@@ -289,7 +289,9 @@ def test_former_routing_keys_and_those_of_owners_are_referred_to_as_well() -> No
     assert [str(ref) for ref in settings.references(found)] == [
         *["env:DBT", "secret:pd", "env:PD_ROUTING_KEY", "secret:old", "env:MODE_API_TOKEN"]
     ]
-    assert not [each for each in found.warnings if "ROUTING_KEY" in each or "MODE" in each]
+    assert not [
+        each for each in map(str, found.warnings) if "ROUTING_KEY" in each or "MODE" in each
+    ]
 
 
 def test_another_file_may_be_named() -> None:
@@ -304,7 +306,7 @@ def test_variables_of_the_guides_beside_a_file_are_worth_a_warning() -> None:
 
     found = read(DBT="token", MODE_WORKSPACE="acme")
 
-    assert found.configuration.warnings == (
+    assert tuple(map(str, found.configuration.warnings)) == (
         "PD_ROUTING_KEY is set, but afterrun.yaml rules and does not refer to it",
         "MODE_WORKSPACE is set, but afterrun.yaml rules and does not refer to it",
         "DBT_CLOUD_SERVICE_TOKEN is set, but afterrun.yaml rules and does not refer to it",
@@ -329,14 +331,17 @@ def test_a_folder_is_no_file() -> None:
 def test_an_empty_file_is_a_mistake(content: str) -> None:
     a_file(content)
 
-    assert mistake() == "afterrun.yaml:1: the file is empty; see afterrun.example.yaml"
+    assert mistake() == "afterrun.yaml:1:1: the file is empty; see afterrun.example.yaml"
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfev\x00", "name: größe".encode("latin-1")])
-def test_a_file_that_is_not_utf8_is_a_mistake(content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [(b"\xff\xfev\x00", "1:1"), ("# ü\n".encode() + "name: größe".encode("latin-1"), "2:9")],
+)
+def test_a_file_that_is_not_utf8_is_a_mistake(content: bytes, place: str) -> None:
     a_file(content)
 
-    assert mistake() == "afterrun.yaml: not UTF-8 text"
+    assert mistake() == f"afterrun.yaml:{place}: not UTF-8 text"
 
 
 def test_a_file_that_is_too_large_is_not_read_to_its_end() -> None:
@@ -349,7 +354,7 @@ def test_a_mistake_in_the_file_is_said_with_its_name_as_it_was_given(tmp_path: P
     a_file(FILE.replace("secret:pd", "literal"), "rules.yaml")
 
     assert mistake(AFTERRUN_CONFIG=str(tmp_path / "rules.yaml")).startswith(
-        f"{tmp_path / 'rules.yaml'}:4: destinations.oncall.routing_key: a secret is written here"
+        f"{tmp_path / 'rules.yaml'}:4:29: destinations.oncall.routing_key: a secret is written here"
     )
 
 

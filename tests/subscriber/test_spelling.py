@@ -30,7 +30,7 @@ rules:
     then: [oncall]
 """
 SLIP = (
-    "afterrun.yaml:9: rules[0].when.environment: no environment of the last events matches; "
+    "afterrun.yaml:9:7: rules[0].when.environment: no environment of the last events matches; "
     "did you mean `Production`?"
 )
 
@@ -51,7 +51,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_slip_is_said_with_file_line_and_the_name_that_was_meant() -> None:
-    assert slips(a_configuration(), [an_event()]) == [SLIP]
+    assert [*map(str, slips(a_configuration(), [an_event()]))] == [SLIP]
 
 
 def test_without_a_file_there_is_nothing_to_misspell(caplog: pytest.LogCaptureFixture) -> None:

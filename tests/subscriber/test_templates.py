@@ -273,8 +273,8 @@ LIST = ", ".join(FIELDS)
         ("titel: x", "titel: unknown key; did you mean `title`?"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_it_is_said_with_file_and_line(written: str, said: str) -> None:
-    assert mistakes(FILE % written) == f"f:9: rules[0].{said}"
+def test_a_mistake_in_it_is_said_with_its_place(written: str, said: str) -> None:
+    assert mistakes(FILE % written) == f"f:9:5: rules[0].{said}"
 
 
 @pytest.mark.parametrize("key", ["title: x", "note: x", "severity: info"])
@@ -288,7 +288,7 @@ def test_words_that_nobody_is_told_are_a_mistake(key: str) -> None:
 """.replace("{{}}", "{}")
 
     assert mistakes(beside) == (
-        f"f:13: rules[2].{key.partition(':')[0]}: "
+        f"f:13:5: rules[2].{key.partition(':')[0]}: "
         "none of its destinations alerts or tells; leave this out"
     )
 

@@ -241,3 +241,20 @@ def test_a_name_that_leads_nowhere_is_a_reason_to_try_again(host: str) -> None:
 
 def test_a_password_is_not_shown_when_a_server_is_printed() -> None:
     assert "hunter2" not in repr(Server("x", 1, is_tls=True, user="u", password="hunter2"))
+
+
+def test_a_mail_that_is_only_tried_out_is_taken_back_before_it_begins() -> None:
+    answers = [*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"221 bye\r\n"]
+    with Scripted(answers) as scripted:
+        server = Server("127.0.0.1", scripted.port, is_tls=False, may_be_plain=True)
+        with smtp.session(server, "example.com", PATIENCE) as session:
+            refused = session.try_out("a@example.com", ["b@example.com"])
+
+    assert refused == {}
+    assert [line.split()[0] for line in scripted.heard] == [
+        b"EHLO",
+        b"MAIL",
+        b"RCPT",
+        b"RSET",
+        b"QUIT",
+    ]

@@ -588,3 +588,36 @@ def test_what_is_shown_of_a_retry_names_the_run() -> None:
 
 def _run(handle: Handle) -> str:
     return handle.key.partition("/")[2]
+
+
+def test_a_look_runs_nothing_and_says_which_job_the_token_sees(side: Side) -> None:
+    found = side.destination().examine(Outbound())
+
+    assert found.said == "the token sees the job Marts; untried: to run it"
+    assert side.begun() == []
+
+
+def test_a_look_asks_in_the_account_that_is_written(side: Side) -> None:
+    side.destination(account=side.cloud.account_id).examine(Outbound())
+
+    assert side.calls() == [f"GET jobs/{side.marts.id}/"]
+
+
+def test_a_look_at_a_job_that_is_not_there_says_so(side: Side) -> None:
+    with pytest.raises(PermanentFailure, match="dbt Cloud has no job 7 in the account"):
+        side.destination(job=7).examine(Outbound())
+
+
+def test_a_look_at_what_retries_any_job_says_which_accounts_the_token_sees(side: Side) -> None:
+    found = side.destination(action="retry", job=None).examine(Outbound())
+
+    assert found.said == (
+        f"the token sees the account {side.cloud.account_id}; untried: to retry runs"
+    )
+
+
+def test_a_look_with_a_wrong_token_says_where_the_right_host_stands(side: Side) -> None:
+    wrong = a_dbt_job("wrong-0123456789", job=side.marts.id, base_url=side.served.base_url)
+
+    with pytest.raises(PermanentFailure, match="Access URLs"):
+        wrong.examine(Outbound())

@@ -11,10 +11,17 @@ from pydantic import ValidationError
 
 from lab import mail_faults
 from lab.mail import MailServer
-from lab.mail_faults import MailFault
+from lab.mail_faults import (
+    GREYLISTED,
+    SENDER_REFUSED,
+    WRONG_CREDENTIALS,
+    MailFault,
+    no_such_mailbox,
+)
 from shared.errors import Failure, PermanentFailure, TemporaryFailure
 from subscriber.actions import Action, Handle, Unfinished, Verb
 from subscriber.destinations.email import SIZE_LIMIT_BYTES, Email
+from subscriber.examined import Examined
 from subscriber.outbound import Busy, Outbound, Refused, UnknownOutcome
 from tests.builders import NOW, Clock, a_node, a_told, an_action
 from tests.subscriber.test_destinations.golden import CASES, NASTY, a_case
@@ -501,3 +508,56 @@ def test_a_mistake_in_the_configuration_says_what_to_write(
 
 def test_one_address_needs_no_list() -> None:
     assert an_email(to=ANNE).to == (ANNE,)
+
+
+def examined(email: Email) -> Examined:
+    return email.examine(Outbound(read_timeout_s=0.5, whole_answer_s=0.5))
+
+
+def test_a_look_begins_a_mail_to_everybody_and_takes_it_back(server: MailServer) -> None:
+    found = examined(an_email(server, to=[ANNE], cc=[BOB], bcc=[CLEO]))
+
+    assert found == Examined(
+        f"127.0.0.1 takes mails from afterrun@example.com to 3 of 3, logged in as {USER}"
+    )
+    assert server.messages == []
+
+
+def test_after_a_look_a_mail_goes_out_as_ever(server: MailServer) -> None:
+    examined(an_email(server))
+    delivered(an_email(server))
+
+    assert len(server.messages) == 1
+
+
+def test_a_look_names_who_would_go_without(server: MailServer) -> None:
+    server.faults.next(no_such_mailbox(BOB))
+
+    found = examined(an_email(server, to=[ANNE, BOB]))
+
+    assert "to 1 of 2" in found.said
+    assert [each.startswith(f"{BOB}: 127.0.0.1 answered 550") for each in found.doubts] == [True]
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (WRONG_CREDENTIALS, "user or password is wrong"),
+        (SENDER_REFUSED, "the sender was refused"),
+        (no_such_mailbox(ANNE), "there is no such mailbox"),
+    ],
+)
+def test_a_look_says_why_no_mail_would_go_out(
+    server: MailServer, fault: MailFault, why: str
+) -> None:
+    server.faults.next(fault)
+
+    with pytest.raises(Refused, match=why):
+        examined(an_email(server))
+
+
+def test_a_look_at_a_server_that_wants_people_to_wait_is_temporary(server: MailServer) -> None:
+    server.faults.next(GREYLISTED)
+
+    with pytest.raises(Busy, match="Greylisted"):
+        examined(an_email(server))

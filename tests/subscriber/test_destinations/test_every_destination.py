@@ -23,6 +23,7 @@ from subscriber.actions import Handle
 from subscriber.budgets import EXACT
 from subscriber.configuration import Configuration
 from subscriber.destination import Destination, Does
+from subscriber.examined import Examined
 from subscriber.outbound import Outbound, UnknownOutcome
 from subscriber.progress import Done, Failed, Running
 from subscriber.yaml_lines import parse
@@ -311,6 +312,74 @@ def test_no_failure_and_no_log_line_shows_a_secret(
 
     assert secrets
     assert [secret for secret in secrets if secret in said + caplog.text] == []
+
+
+def test_looking_at_it_delivers_nothing_and_finds_it_working(world: World) -> None:
+    before = world.carried_out()
+
+    found = world.examine()
+
+    assert world.carried_out() == before
+    assert found.said
+    assert found.doubts == ()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_looking_at_what_refuses_its_credential_is_a_failure_where_it_is_tried(
+    world: World, faults: Faults, status: int
+) -> None:
+    faults.always(Fault("answer", status=status))
+
+    found: Examined | PermanentFailure
+    try:
+        found = world.examine()
+    except PermanentFailure as failure:
+        found = failure
+
+    # where the credential is not tried, any answer of the host will do
+    assert isinstance(found, PermanentFailure) or not found.is_tried
+
+
+def test_looking_at_what_is_away_is_a_temporary_failure(world: World, faults: Faults) -> None:
+    faults.always(Fault("cut"))
+
+    with pytest.raises(TemporaryFailure):
+        world.examine()
+
+
+@pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 403, 404, 429, 503])
+def test_looking_at_it_shows_no_secret(
+    world: World, faults: Faults, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = _secrets(world.destination)
+    echo = {name: " ".join(secrets) for name in ("error", "name", "user", "reason", "message")}
+    faults.always(Fault("answer", status=status, body=echo, headers={"Retry-After": "1"}))
+
+    said = ""
+    try:
+        said += repr(world.examine())
+    except Failure as failure:
+        said += "".join(traceback.format_exception(failure))
+
+    assert [secret for secret in secrets if secret in said + caplog.text] == []
+
+
+def test_what_it_holds_is_of_the_right_form(world: World) -> None:
+    for name, value in world.destination:
+        if isinstance(value, SecretStr):
+            assert world.destination.misfit(name) == ""
+
+
+@of_every_kind
+@pytest.mark.parametrize("value", ["x", "", "https://", "a b", "é", "whsec_", "xoxb"])
+def test_a_form_that_is_not_right_is_said_without_showing_it(kind: str, value: str) -> None:
+    (destination,) = its_example(kind).destinations.values()
+    wrong = f"{value}{LITERAL}zz" if value else ""
+
+    for name in destination.secret_refs():
+        held = destination.model_copy(update={name: SecretStr(wrong)})
+
+        assert not wrong or wrong not in held.misfit(name)
 
 
 def test_whatever_it_is_told_the_vendor_takes_it(world: World) -> None:

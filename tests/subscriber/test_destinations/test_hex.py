@@ -328,3 +328,21 @@ def test_what_is_shown_is_what_is_sent() -> None:
     shown = Hex(project=PROJECT.id, token="env:TOKEN", inputs={"a": 1}).shown(an_action())
 
     assert shown == '{\n  "inputParams": {\n    "a": 1\n  },\n  "useCachedSqlResults": false\n}\n'
+
+
+def test_a_look_has_hex_go_through_a_run_that_does_not_begin(service: Service) -> None:
+    found = a_hex(base_url=service.url).examine(Outbound())
+
+    assert found.said == f"Hex would run the project {PROJECT.id}"
+    assert service.stand_in.runs == []
+
+
+@pytest.mark.parametrize("project", [DRAFT.id, VIEWED.id, UNKNOWN])
+def test_a_look_says_why_a_project_would_not_be_run(service: Service, project: str) -> None:
+    with pytest.raises(PermanentFailure):
+        a_hex(base_url=service.url, project=project).examine(Outbound())
+
+
+def test_a_look_says_which_input_is_not_known(service: Service) -> None:
+    with pytest.raises(PermanentFailure, match="colour"):
+        a_hex(base_url=service.url, inputs={"colour": "blue"}).examine(Outbound())

@@ -295,3 +295,19 @@ def test_what_is_shown_is_what_is_told() -> None:
     assert a_looker(datagroup="7", effect="drop_cache").shown(an_action(Verb.REFRESH)) == (
         f'PATCH /api/4.0/datagroups/7\n{{\n  "stale_before": {NOW_S - 5}\n}}\n'
     )
+
+
+@pytest.mark.parametrize("datagroup", ["shop::daily", "7"])
+def test_a_look_triggers_nothing_and_says_which_datagroup_the_key_sees(
+    side: Side, datagroup: str
+) -> None:
+    found = a_looker(base_url=side.url, datagroup=datagroup).examine(side.outbound)
+
+    assert found.said == f"the API key sees the datagroup {datagroup}; untried: to update it"
+    assert side.looker.updates == []
+
+
+@pytest.mark.parametrize("datagroup", ["shop::none", "77"])
+def test_a_look_at_a_datagroup_that_is_not_there_says_so(side: Side, datagroup: str) -> None:
+    with pytest.raises(PermanentFailure, match="see_datagroups"):
+        a_looker(base_url=side.url, datagroup=datagroup).examine(side.outbound)

@@ -572,3 +572,36 @@ def test_what_a_query_says_is_redacted_and_cut(url_and_stand_in: tuple[str, Stan
 )
 def test_a_list_of_queries_that_is_none_tells_of_none(listed: object) -> None:
     assert mode_runs.bad_queries(listed) == []
+
+
+def test_a_look_runs_nothing_and_says_which_report_the_token_sees() -> None:
+    with a_served_mode() as (url, mode):
+        found = a_mode(base_url=url, datasets=DATASETS).examine(Outbound())
+
+        assert found.said == "the token sees the report Revenue; untried: to run it"
+        assert (mode.runs, mode.dataset_runs) == ([], [])
+
+
+def test_a_look_says_that_a_report_is_archived() -> None:
+    with a_served_mode() as (url, mode):
+        mode.archived = True
+
+        found = a_mode(base_url=url).examine(Outbound())
+
+        assert found.doubts == ("the report is archived in Mode: nobody looks at it",)
+
+
+def test_a_look_says_which_dataset_is_not_there() -> None:
+    with (
+        a_served_mode() as (url, _),
+        pytest.raises(PermanentFailure, match="Mode has no dataset 000000000000"),
+    ):
+        a_mode(base_url=url, datasets=("000000000000",)).examine(Outbound())
+
+
+def test_a_look_at_a_report_that_is_not_there_says_so() -> None:
+    with (
+        a_served_mode() as (url, _),
+        pytest.raises(PermanentFailure, match="Mode has no report none"),
+    ):
+        a_mode(base_url=url, report="none").examine(Outbound())

@@ -616,3 +616,24 @@ def test_its_page_shows_a_change_event() -> None:
     written = PagerDuty(routing_key=SecretStr("env:KEY"), change_events=True)
 
     assert written.shown(a_case("pagerduty", "tell")).strip() in page
+
+
+@pytest.mark.parametrize(("key", "length"), [(KEY[:-1], 31), (f"{KEY}x", 33)])
+def test_a_routing_key_of_another_length_is_recognised(key: str, length: int) -> None:
+    made = PagerDuty.model_validate({"routing_key": "env:KEY"}).with_secrets(lambda _: key)
+
+    said = made.misfit("routing_key")
+
+    assert said.startswith(f"a routing key has 32 characters, this has {length}")
+    assert key not in said
+
+
+def test_a_look_tries_no_key_since_that_would_page(served: World) -> None:
+    assert served.examine().is_tried is False
+    assert served.carried_out() == 0
+
+
+@pytest.fixture
+def served() -> Iterator[World]:
+    with a_world() as world:
+        yield world

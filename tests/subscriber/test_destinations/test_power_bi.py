@@ -461,3 +461,22 @@ def test_a_sign_in_without_a_token_asks_for_the_right_address(service: Service) 
 def test_what_is_shown_is_what_is_sent() -> None:
     assert as_written().shown(an_action()) == '{\n  "notifyOption": "NoNotification"\n}\n'
     assert as_written(**ENHANCED).shown(an_action()) == '{\n  "type": "Full"\n}\n'
+
+
+def test_a_look_refreshes_nothing_and_says_which_dataset_the_app_sees(service: Service) -> None:
+    found = service.destination().examine(service.outbound)
+
+    assert found.said == f"the app sees the dataset {SHARED.id}; untried: to refresh it"
+    assert service.stand_in.refreshes == []
+
+
+def test_a_look_at_a_dataset_that_is_not_there_says_so(service: Service) -> None:
+    with pytest.raises(PermanentFailure, match="no such dataset"):
+        service.destination(dataset=UNKNOWN).examine(service.outbound)
+
+
+def test_a_look_where_the_tenant_lets_no_apps_in_says_so(service: Service) -> None:
+    service.stand_in.apps_are_let_in = False
+
+    with pytest.raises(PermanentFailure, match="tenant setting"):
+        service.destination().examine(service.outbound)

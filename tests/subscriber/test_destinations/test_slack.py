@@ -19,6 +19,7 @@ from shared.errors import PermanentFailure, TemporaryFailure
 from shared.secret_refs import SecretRef
 from subscriber.actions import Action, Handle, Unfinished, Verb
 from subscriber.destinations.slack import Slack
+from subscriber.examined import Examined
 from subscriber.outbound import Busy, Outbound, Refused, UnknownOutcome
 from subscriber.owners import Owner
 from tests.builders import Clock, a_told, an_action
@@ -612,3 +613,124 @@ def test_the_page_shows_an_alert_as_people_see_it(slack: Told) -> None:
     slack.open()
 
     assert slack.messages[0].shown in PAGE.read_text(encoding="utf-8")
+
+
+class Looked:
+    """A Slack that serves and tells of channels, and what a look at a destination there shows."""
+
+    def __init__(self, url: str, stand_in: StandIn) -> None:
+        self.stand_in = stand_in
+        self.stand_in.scopes |= {"channels:read", "groups:read"}
+        self._url = url
+
+    def at(self, channel: str = CHANNEL) -> Examined:
+        return a_bot(base_url=self._url, channel=channel).examine(Outbound())
+
+    def refusal(self, channel: str = CHANNEL) -> str:
+        with pytest.raises(Refused) as raised:
+            self.at(channel)
+        return str(raised.value)
+
+
+@pytest.fixture
+def looked() -> Iterator[Looked]:
+    stand_in = a_stand_in()
+    with serve(stand_in.app) as url:
+        yield Looked(url, stand_in)
+
+
+def test_a_look_says_that_the_bot_is_in_its_channel(looked: Looked) -> None:
+    assert looked.at() == Examined("the bot afterrun in Teahouse is in the channel #data-alerts")
+    assert looked.stand_in.messages == []
+
+
+def test_a_look_without_the_scope_to_look_says_what_is_unseen(looked: Looked) -> None:
+    looked.stand_in.scopes = {"chat:write"}
+
+    assert looked.at() == Examined(
+        f"the token is of the bot afterrun in Teahouse; unseen: whether it is in {CHANNEL}"
+    )
+
+
+def test_a_look_at_a_channels_name_says_what_is_unseen(looked: Looked) -> None:
+    assert looked.at("#data-alerts").said.endswith("unseen: whether it is in #data-alerts")
+
+
+def test_a_bot_that_is_not_in_its_channel_cannot_post(looked: Looked) -> None:
+    looked.stand_in.left.add(CHANNEL)
+
+    assert "/invite" in looked.refusal()
+
+
+def test_a_bot_that_may_post_anywhere_needs_no_invitation(looked: Looked) -> None:
+    looked.stand_in.left.add(CHANNEL)
+    looked.stand_in.scopes.add("chat:write.public")
+
+    assert looked.at().said.endswith("may post in the channel #data-alerts")
+
+
+def test_to_post_anywhere_is_to_post_in_no_private_channel(looked: Looked) -> None:
+    looked.stand_in.scopes.add("chat:write.public")
+    looked.stand_in.left.add(CHANNEL)
+    looked.stand_in.private.add(CHANNEL)
+
+    assert "invite the bot if the channel is private" in looked.refusal()
+
+
+def test_a_bot_in_its_private_channel_is_well(looked: Looked) -> None:
+    looked.stand_in.private.add(CHANNEL)
+
+    assert looked.at().said.endswith("is in the channel #data-alerts")
+
+
+def test_a_look_at_an_archived_channel_says_so(looked: Looked) -> None:
+    looked.stand_in.archived.add(CHANNEL)
+
+    assert "archived" in looked.refusal()
+
+
+def test_a_look_at_a_channel_that_is_not_there_says_so(looked: Looked) -> None:
+    assert "it knows no such channel" in looked.refusal("C0000000000")
+
+
+def test_a_token_that_may_not_post_is_refused_before_a_message_is(looked: Looked) -> None:
+    looked.stand_in.scopes = {"channels:read"}
+
+    assert "lacks the scope chat:write" in looked.refusal()
+
+
+def test_a_webhook_is_not_tried_and_its_host_is() -> None:
+    stand_in = a_stand_in()
+    with serve(stand_in.app) as url:
+        found = a_webhook(base_url=url).examine(Outbound())
+
+    assert found == Examined("127.0.0.1 answers; untried: the webhook", is_tried=False)
+    assert stand_in.messages == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "why"),
+    [
+        ("xoxb-1", ""),
+        ("xoxe.xoxb-1", ""),
+        ("xoxp-a-users", "begins with xoxb-"),
+        (f"https://hooks.slack.com{PATH}", "begins with xoxb-"),
+    ],
+)
+def test_what_is_no_bot_token_is_recognised(kept: str, why: str) -> None:
+    bot = Slack.model_validate({"bot_token": "env:T", "channel": CHANNEL})
+
+    said = bot.with_secrets(lambda _: kept).misfit("bot_token")
+
+    assert (why in said, bool(said)) == (True, bool(why))
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["xoxb-1", "https://hooks.slack.com/triggers/T/1/x", "http://hooks.slack.com/services/T"],
+)
+def test_what_is_no_incoming_webhook_is_recognised(kept: str) -> None:
+    webhook = Slack.model_validate({"webhook_url": "env:U"}).with_secrets(lambda _: kept)
+
+    assert webhook.misfit("webhook_url")
+    assert kept not in webhook.misfit("webhook_url")

@@ -459,3 +459,29 @@ POST /api/3.21/sites/SITE/flows/ID/run
 )
 def test_what_is_shown_is_what_is_told(fields: dict[str, Any], shown: str) -> None:
     assert a_tableau(**fields).shown(an_action(Verb.REFRESH)) == shown
+
+
+@pytest.mark.parametrize("workbook", [SALES.id, SALES.name])
+def test_a_look_refreshes_nothing_and_signs_out(side: Side, workbook: str) -> None:
+    found = a_tableau(base_url=side.url, workbook=workbook).examine(side.outbound)
+
+    assert found.said == (
+        f"the token {TOKEN_NAME} sees the workbook {workbook}; untried: to refresh it"
+    )
+    assert side.tableau.jobs == []
+    assert not side.tableau.is_signed_in
+
+
+@pytest.mark.parametrize("workbook", [UNKNOWN, "No such workbook"])
+def test_a_look_at_what_is_not_there_says_so(side: Side, workbook: str) -> None:
+    with pytest.raises(PermanentFailure) as raised:
+        a_tableau(base_url=side.url, workbook=workbook).examine(side.outbound)
+
+    assert workbook in str(raised.value)
+
+
+def test_a_look_with_a_token_that_has_lapsed_says_so(side: Side) -> None:
+    side.tableau.has_lapsed = True
+
+    with pytest.raises(PermanentFailure, match="make a new token"):
+        a_tableau(base_url=side.url).examine(side.outbound)

@@ -364,3 +364,19 @@ def test_whatever_the_message_the_card_is_posted(
     )
 
     assert is_posted(message)
+
+
+def test_a_look_reaches_the_host_and_not_the_flow() -> None:
+    with a_served_flow() as (url, flow):
+        found = a_teams(url).examine(Outbound())
+
+    assert (found.said, found.is_tried) == ("127.0.0.1 answers; untried: the flow", False)
+    assert flow.posted == []
+
+
+@pytest.mark.parametrize("kept", [RETIRED, "https://default0.e5.environment.api.powerplatform.com"])
+def test_what_is_no_flows_url_is_recognised(kept: str) -> None:
+    said = a_teams(kept).misfit("webhook_url")
+
+    assert said
+    assert kept not in said

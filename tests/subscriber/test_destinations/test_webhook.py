@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook as Library
 
 from lab.faults import Fault
@@ -398,3 +398,29 @@ def test_whatever_the_action_the_event_is_taken(
         body = encode(a_webhook(format=form).told(action))
         assert judged(media, body) == (204, "")
         assert json.loads(body)
+
+
+def test_a_look_asks_the_host_and_sends_no_event(webhook: Webhook, receiver: Receiver) -> None:
+    before = len(receiver.requests)
+
+    found = webhook.examine(Outbound())
+
+    assert (found.said, found.is_tried) == ("127.0.0.1 answers; untried: an event", False)
+    assert len(receiver.requests) == before
+
+
+def test_a_look_goes_to_no_private_network() -> None:
+    outbound = Outbound(hosts=PublicHosts(resolve=lambda host, port: ["10.0.0.1"]))
+
+    with pytest.raises(PermanentFailure, match="a private address"):
+        a_webhook().examine(outbound)
+
+
+@pytest.mark.parametrize("field", ["secret", "former_secret"])
+def test_what_is_no_signing_secret_is_recognised(field: str) -> None:
+    made = a_webhook(former_secret="env:FORMER").model_copy(
+        update={field: SecretStr("whsec_short")}
+    )
+
+    assert "no signing secret" in made.misfit(field)
+    assert "whsec_short" not in made.misfit(field)

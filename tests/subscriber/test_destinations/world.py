@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lab.faults import Faults
 from subscriber.actions import Action, Handle
 from subscriber.destination import Destination
+from subscriber.examined import Examined
 from subscriber.outbound import Outbound
 
 
@@ -32,3 +33,6 @@ class World:
 
     def deliver(self, action: Action | None = None) -> Handle:
         return self.destination.deliver(action or self.action, Outbound(read_timeout_s=2))
+
+    def examine(self) -> Examined:
+        return self.destination.examine(Outbound(read_timeout_s=2))

@@ -1,0 +1,5 @@
+"""`python -m deploy`."""
+
+from deploy.main import main
+
+main()

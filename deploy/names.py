@@ -1,0 +1,94 @@
+"""What a deployment consists of, by name. One project holds one of each."""
+
+from dataclasses import dataclass
+
+PREFIX = "afterrun-"
+RECEIVER = "afterrun-receiver"
+SUBSCRIBER = "afterrun-subscriber"
+ACCOUNTS = {
+    RECEIVER: "runs the receiver",
+    SUBSCRIBER: "runs the subscriber",
+    "afterrun-push": "pushes of Pub/Sub",
+}
+PUSH = "afterrun-push"
+BUILD = "afterrun-build"
+
+EVENTS = "dbt-cloud-events"
+TICKS = "dbt-cloud-ticks"
+DEAD_LETTERS = "dbt-cloud-events-dead-letters"
+TICK_JOB = "dbt-cloud-tick"
+
+DATABASE = "afterrun"
+REPOSITORY = "afterrun"
+WEBHOOK_SECRET = "dbt-cloud-webhook"  # noqa: S105 - its name
+CONFIG_SECRET = "afterrun-config"  # noqa: S105 - its name
+CONFIG_PATH = "/etc/afterrun/afterrun.yaml"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What two deployments may differ in.
+
+    `number` is the project's, `config_file` the configuration with `config_text` in it, `secrets`
+    those of this project that it refers to, with what each is for. `version` names all that a
+    service is deployed with: it changes when any of that does. `image` is one that exists; without
+    one, it is built. `notify` is told when something is wrong. `dbt_token` is where a token is
+    that may manage dbt Cloud's webhooks, if the configuration's may not.
+    """
+
+    project: str
+    region: str
+    config_file: str
+    config_text: str
+    secrets: tuple[str, ...]
+    version: str
+    image: str = ""
+    notify: str = ""
+    dbt_token: str = ""
+    number: str = "${NUMBER}"
+
+    def account(self, name: str) -> str:
+        return f"{name}@{self.project}.iam.gserviceaccount.com"
+
+    def member(self, name: str) -> str:
+        return f"serviceAccount:{self.account(name)}"
+
+    @property
+    def pubsub_agent(self) -> str:
+        """Who forwards dead letters, on behalf of Pub/Sub."""
+        return f"serviceAccount:service-{self.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+
+    def url(self, service: str) -> str:
+        """The address that Cloud Run gives a service, known before it is there."""
+        return f"https://{service}-{self.number}.{self.region}.run.app"
+
+    @property
+    def bucket(self) -> str:
+        return f"gs://{self.project}-afterrun-build"
+
+    @property
+    def _channel(self) -> str:
+        """What tells the notification channel from others."""
+        address = f' AND labels.email_address="{self.notify}"' if self.notify else ""
+        return f'type="email" AND user_labels.app="afterrun"{address}'
+
+    def learned(self) -> dict[str, tuple[str, ...]]:
+        """The commands that print what cannot be known before, by the name it has elsewhere."""
+        return {
+            "NUMBER": (
+                *("gcloud", "projects", "describe", self.project),
+                "--format=value(projectNumber)",
+            ),
+            "CONFIG_VERSION": (
+                *("gcloud", "secrets", "versions", "describe", "latest"),
+                f"--secret={CONFIG_SECRET}",
+                f"--project={self.project}",
+                "--format=value(name.basename())",
+            ),
+            "CHANNEL": (
+                *("gcloud", "beta", "monitoring", "channels", "list"),
+                f"--filter={self._channel}",
+                f"--project={self.project}",
+                "--format=value(name)",
+            ),
+        }
