@@ -144,4 +144,5 @@ def test_it_fits_a_narrow_terminal() -> None:
     lines = afterrun("render", columns=40).out.splitlines()
 
     too_wide = [line for line in lines if len(line) > 40]
-    assert [line for line in too_wide if " " in line.strip() and "https://" not in line] == []
+    # a commit and an address are as long as they are
+    assert [line for line in too_wide if len(max(line.split(), key=len)) < 30] == []
