@@ -162,7 +162,7 @@ class Subscription:
 
 def _no_credentials() -> PermanentFailure:
     return PermanentFailure(
-        "there are no Google credentials here; on your own machine: gcloud auth "
+        "there are no Google credentials here that can be used; on your own machine: gcloud auth "
         "application-default login; on a server: set GOOGLE_APPLICATION_CREDENTIALS to the key "
         "file of a service account"
     )

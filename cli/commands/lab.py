@@ -30,8 +30,8 @@ def lab(
         from lab.functions import NotStarted
     except ModuleNotFoundError as missing:
         raise Mistake(
-            f"the lab needs {missing.name}, which is not installed here: "
-            "pip install 'afterrun[lab]', or run it in a checkout with `make run`"
+            f"the lab is not installed here (no module {missing.name}): install afterrun with its "
+            "extra `lab`, or run it in a checkout with `make run`"
         ) from None
     try:
         code = command.play(stay=stay)

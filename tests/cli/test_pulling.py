@@ -333,3 +333,14 @@ def test_without_credentials_it_says_how_to_get_them(
 
     with pytest.raises(PermanentFailure, match="gcloud auth application-default login"):
         Subscription("projects/p/subscriptions/s", "projects/p/topics/t").check()
+
+
+def test_credentials_that_google_does_not_take_are_not_taken_for_a_network_that_is_away(
+    lab: Post, server: Running
+) -> None:
+    lab.subscribed()
+    refused = "Getting metadata from plugin failed with error: invalid_grant"
+    server.faults.next(Fault("answer", 503, body=refused, path="/GetSubscription"), times=100)
+
+    with pytest.raises(TemporaryFailure, match="print-access-token"):
+        lab.subscription().check()
