@@ -60,11 +60,7 @@ def work(
     project: Project = None,
     ledger: LedgerAt = None,
 ) -> None:
-<<<<<<< HEAD
-    """Run the subscriber here: pull events, act on them, and tick.
-=======
     """Run the subscriber here: it pulls events, acts, and ticks.
->>>>>>> work
 
     For a VM, fly.io or a laptop; on Cloud Run, Pub/Sub pushes instead. Any number of these may work
     on one subscription and one ledger. SIGTERM or Ctrl-C finishes what has begun and ends with 0;
