@@ -32,7 +32,7 @@ deploy: $(READY)
 undeploy: $(READY)
 	@$(VENV)/bin/python -m deploy down --project="$(PROJECT)" --region="$(REGION)" $(ARGS)
 
-$(READY): requirements-dev.txt pyproject.toml
+$(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Afterrun needs Python 3.11 to 3.13; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
 	@echo "Installing into $(VENV) (once, about a minute) ..."
 	@rm -rf $(VENV)
