@@ -69,9 +69,13 @@ def wrong(line: str) -> str:
         if found is None and "|" not in name:
             return f"afterrun has no {name}"
         command = found or command
-    flags = (word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word))
-    unknown = [flag for flag in flags if flag not in parameters(command)]
-    return f"{command.name} has no {', '.join(unknown)}" if unknown else ""
+    given = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
+    unknown = [flag for flag in given if flag not in parameters(command)]
+    if unknown:
+        return f"{command.name} has no {', '.join(unknown)}"
+    needed = [each.opts[0] for each in command.params if each.required and "--" in each.opts[0]]
+    missing = [flag for flag in needed if given and flag not in given]
+    return f"{command.name} needs {', '.join(missing)}" if missing else ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMED)
@@ -101,6 +105,7 @@ def test_commands_are_found_on_pages() -> None:
     assert list(commands_in(text)) == ["events --limit 5", "check --nope   -c x"]
     assert wrong("events --limit 5") == ""
     assert "--nope" in wrong("check --nope")
+    assert wrong("webhooks create --url https://x.example") == "create needs --secret"
     assert wrong("evnets") == "afterrun has no evnets"
 
 
