@@ -122,3 +122,30 @@ def test_the_help_of_all_commands_loads_none_of_googles_clients() -> None:
     )
 
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("afterrun dead", ["dead-letters"]),
+        ("afterrun webhooks ro", ["rotate"]),
+        ("afterrun events --prob", ["--problems"]),
+    ],
+)
+def test_a_shell_completes_commands_and_options(typed: str, completed: list[str]) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "cli"],
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "_AFTERRUN_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(typed.split()) - 1),
+        },
+        timeout=60,
+        check=False,
+    )
+
+    assert found.stdout.split() == completed
