@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import apps, backtest_data, backtest_page, output
-from cli.fetching import Fetched, Fetching
+from cli import apps, output
+from cli.backtest import data, page
+from cli.backtest.fetching import Fetched, Fetching
+from cli.backtest.played import Played, difference
+from cli.backtest.playing import play
 from cli.history import History, Keeping
 from cli.options import Config, Json, environ
-from cli.played import Played, difference
-from cli.playing import play
 from shared.errors import Mistake, TemporaryFailure
 from subscriber.configuration import Configuration
 from subscriber.settings import configured, places
@@ -97,9 +98,9 @@ def backtest(
     output.say(_summary(now.lines.file if now.lines else "The guides' variables", played))
     if former and against:
         changes = difference(former, played)
-        backtest_page.show_difference(former, played, changes, show, against.name)
+        page.show_difference(former, played, changes, show, against.name)
     else:
-        backtest_page.show(played, show)
+        page.show(played, show)
 
 
 @contextmanager
@@ -225,9 +226,9 @@ def _warn(
 def _data(
     played: Played, former: Played | None, fetched: Fetched | None, against: Path | None
 ) -> dict[str, Any]:
-    data = backtest_data.data(played)
+    found = data.data(played)
     if fetched:
-        data["fetched"] = {
+        found["fetched"] = {
             "ended": fetched.ended,
             "going_on": fetched.going_on,
             "kept_before": fetched.kept_before,
@@ -237,6 +238,6 @@ def _data(
             "notes": dict(fetched.notes.most_common()),
         }
     if former:
-        changes = backtest_data.difference(difference(former, played))
-        data["against"] = {"file": str(against), **backtest_data.data(former), **changes}
-    return data
+        changes = data.difference(difference(former, played))
+        found["against"] = {"file": str(against), **data.data(former), **changes}
+    return found

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, event_rows, output
-from cli.event_filter import Listing, Wanted
-from cli.event_rows import Widths
+from cli import apps, output
+from cli.events import rows
+from cli.events.listing import Listing, Wanted
+from cli.events.rows import Widths
+from cli.events.summary import OUTCOMES, Summary
+from cli.events.watching import PAUSE_S, Watching
 from cli.exits import Exit
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
-from cli.summary import OUTCOMES, Summary
-from cli.watching import PAUSE_S, Watching
 from shared.errors import TemporaryFailure
 from subscriber import durations
 from subscriber.ledger.contract import Ledger
@@ -113,12 +114,12 @@ def show(
     width = output.width()
     if width is not None and width < output.NARROW:
         for each in found:
-            event_rows.block(each, now)
+            rows.block(each, now)
         return
     widths = Widths.of(found, width)
-    event_rows.header(widths)
+    rows.header(widths)
     for each in found:
-        event_rows.row(each, widths, now)
+        rows.row(each, widths, now)
 
 
 def _say_where_it_stopped(listing: Listing, count: int) -> None:
@@ -143,7 +144,7 @@ def _follow(kept: Ledger, wanted: Wanted, limit: int, *, as_json: bool) -> None:
     widths = Widths.of(found, width, more_come=True)
     try:
         if not as_json and not (width and width < output.NARROW):
-            event_rows.header(widths)
+            rows.header(widths)
         for each in found:
             _one(each, widths, as_json=as_json)
         while True:
@@ -162,6 +163,6 @@ def _one(each: Summary, widths: Widths, *, as_json: bool) -> None:
     if as_json:
         output.data_line(each.data())
     elif width is not None and width < output.NARROW:
-        event_rows.block(each, now)
+        rows.block(each, now)
     else:
-        event_rows.row(each, widths, now)
+        rows.row(each, widths, now)

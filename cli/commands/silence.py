@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from cli import apps, asking, output
-from cli.authors import author as author_of
-from cli.held_back import Known, Open, known
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
 from cli.output import Cell
+from cli.silence.authors import author as author_of
+from cli.silence.held_back import Known, Open, known
 from shared.errors import Failure, Mistake
 from subscriber import durations
 from subscriber.ledger.contract import Ledger

@@ -10,7 +10,7 @@ import typer
 from cli import apps, output
 from cli.options import Config, Json, LedgerAt, Project, environ, existing_ledger, unpushed
 from cli.output import Column
-from cli.working import TICK
+from cli.work.working import TICK
 from shared import settings
 from subscriber.ledger.contract import Ledger, Work
 

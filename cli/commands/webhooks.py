@@ -267,8 +267,7 @@ def try_out(
     The sample is of a run that does not exist. It reaches the subscriber, which records it as a
     test and tells nobody.
     """
-    from cli import receiving
-    from cli.webhooks import shown, testing
+    from cli.webhooks import receiving, shown, testing
 
     webhooks = _connected(config, project, account, token, host)
     with output.progress("dbt Cloud is testing the URL …"):

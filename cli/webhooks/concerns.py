@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from cli import receiving
+from cli.webhooks import receiving
 from subscriber.dbt_cloud.webhooks import EVENT_TYPES, Subscription
 
 COMPLETED, ERRORED = "job.run.completed", "job.run.errored"

@@ -4,8 +4,8 @@ import contextlib
 import tempfile
 from pathlib import Path
 
+from tests.cli.commands.test_explain import AT, GOLDEN, READ, RULES
 from tests.cli.running import afterrun
-from tests.cli.test_explain import AT, GOLDEN, READ, RULES
 
 
 def main() -> None:
