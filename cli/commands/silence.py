@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from cli import apps, asking, output
+from cli.events.open_alerts import Known, Open, known
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
 from cli.output import Cell
+from cli.silence import held_back
 from cli.silence.authors import author as author_of
-from cli.silence.held_back import Known, Open, known
 from shared.errors import Failure, Mistake
 from subscriber import durations
 from subscriber.ledger.contract import Ledger
@@ -101,7 +102,7 @@ def add(
     now = datetime.now(UTC)
     with output.progress("Looking for what it holds back ..."):
         seen = _known(kept, now)
-    matched = seen.matched(silence) if seen else None
+    matched = held_back.matched(seen, silence) if seen else None
     if as_json:
         output.data(_data(silence, now) | {"holds_back": _open_data(matched)})
     else:
@@ -115,7 +116,7 @@ def add(
         output.entry(("→ ",), f"It ends early with: afterrun silence expire {silence.id}")
     if not author.strip():
         output.hint(f"The author is {who.name}, from {who.source}; --author names another.")
-    for name in seen.unknown(silence) if seen else ():
+    for name in held_back.unknown(seen, silence) if seen else ():
         output.warn(
             f"no event that came lately has such a {name}: is it spelt right? "
             f"({', '.join(silence.matchers[name])})"

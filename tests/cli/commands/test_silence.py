@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from cli.commands.silence import show_list
+from cli.events.open_alerts import known
 from cli.exits import Exit
 from cli.silence.authors import author
-from cli.silence.held_back import known
 from subscriber.ledger.firestore import FirestoreLedger
 from subscriber.silences import Silence, Silences
 from tests.builders import NOW
