@@ -124,7 +124,7 @@ def replay(
         first = _replayed(box, ids, dry_run=dry_run or asks)
     if asks and first.results:
         _show_results(first, dry_run=True, beside=as_json)
-        asking.go_on(f"Replay {_letters(len(first.results))}?", yes=False)
+        asking.go_on(f"Replay {_letters(len(first.results))}?")
         with output.progress("Replaying ..."):
             first = _replayed(box, ids, dry_run=False)
     if as_json:

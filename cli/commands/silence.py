@@ -174,7 +174,7 @@ def expire(
     if everything and wanted and not yes:
         show_list([listed[each] for each in wanted], now)
         what = "1 silence" if len(wanted) == 1 else f"{len(wanted)} silences"
-        asking.go_on(f"End {what}?", yes=False)
+        asking.go_on(f"End {what}?")
     ended = [kept.expire(each) for each in wanted]
     if as_json:
         output.data([_data(each, datetime.now(UTC)) for each in ended])

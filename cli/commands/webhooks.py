@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import apps, options, output
+from cli import apps, asking, options, output
 from shared.errors import Mistake
 
 if TYPE_CHECKING:
@@ -395,17 +395,8 @@ def delete(
     if not yes:
         with output.progress("Asking dbt Cloud …"):
             found = webhooks.get(id_)
-        try:
-            is_sure = typer.confirm(
-                f"Delete {output.shown(found.name)}, which sends to "
-                f"{output.shown(found.client_url)}?",
-                err=True,
-            )
-        except typer.Abort:
-            raise Mistake("not deleted: nobody answered; say --yes") from None
-        if not is_sure:
-            output.hint("Not deleted.")
-            return
+        name, url = output.shown(found.name), output.shown(found.client_url)
+        asking.go_on(f"Delete {name}, which sends to {url}?")
     with output.progress("Deleting it …"):
         webhooks.delete(id_)
     if json:
