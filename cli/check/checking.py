@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from cli import output
 from shared.errors import Mistake
 from subscriber import settings
 from subscriber.configuration import Configuration
@@ -67,8 +68,8 @@ def summary(found: Checked) -> str:
     """All of it in one line: whether it is right, and what there is in it."""
     what = found.file or f"the guides' variables (there is no {DEFAULT_FILE} here)"
     mistakes, warnings = len(found.mistakes), len(found.warnings)
-    counts = [_counted(mistakes, "mistake")] if mistakes else []
-    counts += [_counted(warnings, "warning")] if warnings else []
+    counts = [output.count(mistakes, "mistake")] if mistakes else []
+    counts += [output.count(warnings, "warning")] if warnings else []
     are = "is" if found.file else "are"
     said = f"{what}: {' and '.join(counts)}" if counts else f"{what} {are} right"
     said = said[0].upper() + said[1:] if not found.file else said
@@ -105,17 +106,13 @@ def _finding(found: Finding, severity: Literal["mistake", "warning"]) -> dict[st
 def _contents(kept: Configuration) -> str:
     kinds = ", ".join(f"{n} {kind}" if n > 1 else kind for kind, n in sorted(_kinds(kept).items()))
     parts = [
-        _counted(len(kept.rules), "rule"),
-        f"{_counted(len(kept.destinations), 'destination')} ({kinds})",
+        output.count(len(kept.rules), "rule"),
+        f"{output.count(len(kept.destinations), 'destination')} ({kinds})",
     ]
-    parts += [_counted(len(kept.overrides), "override")] if kept.overrides else []
-    parts += [_counted(len(kept.owners), "owner")] if kept.owners else []
+    parts += [output.count(len(kept.overrides), "override")] if kept.overrides else []
+    parts += [output.count(len(kept.owners), "owner")] if kept.owners else []
     return ", ".join(parts)
 
 
 def _kinds(kept: Configuration) -> Counter[str]:
     return Counter(each.kind() for each in kept.destinations.values())
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

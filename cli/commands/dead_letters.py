@@ -124,7 +124,7 @@ def replay(
         first = _replayed(box, ids, dry_run=dry_run or asks)
     if asks and first.results:
         _show_results(first, dry_run=True, beside=as_json)
-        asking.go_on(f"Replay {_letters(len(first.results))}?")
+        asking.go_on(f"Replay {output.count(len(first.results), 'letter')}?")
         with output.progress("Replaying ..."):
             first = _replayed(box, ids, dry_run=False)
     if as_json:
@@ -163,10 +163,6 @@ def _show_results(replay: Replay, *, dry_run: bool, beside: bool = False) -> Non
         said = words.became(each, dry_run=dry_run)
         output.entry((f"{each.id}{what}  ",), said, "bad" if each.outcome in bad else "")
     output.line(Cell(words.counted(replay.results, dry_run=dry_run), "strong"))
-
-
-def _letters(count: int) -> str:
-    return "1 letter" if count == 1 else f"{count} letters"
 
 
 def _box(project: str | None, ledger: str | None, *, replays: bool = False) -> DeadLetterBox:

@@ -13,9 +13,8 @@ from cli.events.rows import Widths
 from cli.events.summary import OUTCOMES, Summary
 from cli.events.watching import PAUSE_S, Watching
 from cli.exits import Exit
-from cli.options import Json, LedgerAt, Project, environ, existing_ledger
+from cli.options import Json, LedgerAt, Project, duration, environ, existing_ledger
 from shared.errors import TemporaryFailure
-from subscriber import durations
 from subscriber.ledger.contract import Ledger
 from subscriber.patterns import Patterns, parse
 from subscriber.settings import places
@@ -27,13 +26,6 @@ def _outcome(written: str) -> str:
     if written not in OUTCOMES:
         raise typer.BadParameter(f"write one of {', '.join(OUTCOMES)}")
     return written
-
-
-def _duration(written: str) -> timedelta:
-    try:
-        return durations.parse(written)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _patterns(written: list[str] | None) -> Patterns | None:
@@ -67,7 +59,7 @@ def events(
     since: Annotated[
         timedelta | None,
         typer.Option(
-            metavar="LENGTH", parser=_duration, help="Only what came in the last 90s, 10m, 2h, 7d."
+            metavar="LENGTH", parser=duration, help="Only what came in the last 90s, 10m, 2h, 7d."
         ),
     ] = None,
     problems: Annotated[

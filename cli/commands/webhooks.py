@@ -65,7 +65,7 @@ def _connected(
 ) -> "Webhooks":
     from cli.webhooks import connecting
 
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         return connecting.connected(
             options.environ(config, project), connecting.Wanted(account, token, host)
         )
@@ -107,7 +107,7 @@ def list_(
     from cli.webhooks.concerns import concerns
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.listed()
     if json:
         output.data([shown.as_data(each, concerns(each, found)) for each in found])
@@ -128,7 +128,7 @@ def get(
 ) -> None:
     """One webhook, and what is wrong with it."""
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.get(id_)
     _show(found, [], json=json)
 
@@ -178,7 +178,7 @@ def create(
         job_ids=wanted.jobs(jobs),
     )
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Making the webhook …"):
+    with output.progress("Making the webhook ..."):
         known = webhooks.listed()
         if not force:
             wanted.check_alone(asked, known)
@@ -237,7 +237,7 @@ def update(
     if not changes:
         raise Mistake("nothing to change: say --url, --name, --events, --jobs, --active, …")
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Changing it …"):
+    with output.progress("Changing it ..."):
         others = webhooks.listed()
 
         def changed(found: "Subscription") -> "Subscription":
@@ -270,7 +270,7 @@ def try_out(
     from cli.webhooks import receiving, shown, testing
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("dbt Cloud is testing the URL …"):
+    with output.progress("dbt Cloud is testing the URL ..."):
         result = testing.tested(webhooks, id_, time.sleep)
     if json:
         output.data(shown.test_as_data(result))
@@ -296,7 +296,7 @@ def events(
     from cli.webhooks import shown
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.events(id_)
     if json:
         output.data([shown.event_as_data(each) for each in found[:limit]])
@@ -322,7 +322,7 @@ def receipts(
     from cli.webhooks import shown
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.receipts(id_, event)
     if json:
         output.data([shown.receipt_as_data(each) for each in found])
@@ -359,7 +359,7 @@ def rotate(
     place = places.place(secret, options.environ(config, project))
     webhooks = _connected(config, project, account, token, host)
     if dry_run:
-        with output.progress("Asking dbt Cloud …"):
+        with output.progress("Asking dbt Cloud ..."):
             steps = rotating.plan(id_, webhooks.listed(), place)
         if json:
             output.data({"steps": steps})
@@ -393,11 +393,11 @@ def delete(
     """
     webhooks = _connected(config, project, account, token, host)
     if not yes:
-        with output.progress("Asking dbt Cloud …"):
+        with output.progress("Asking dbt Cloud ..."):
             found = webhooks.get(id_)
         name, url = output.shown(found.name), output.shown(found.client_url)
         asking.go_on(f"Delete {name}, which sends to {url}?")
-    with output.progress("Deleting it …"):
+    with output.progress("Deleting it ..."):
         webhooks.delete(id_)
     if json:
         output.data({"deleted": id_})

@@ -178,7 +178,7 @@ def _alerts(stories: Stories, now: datetime) -> None:
     if stories.more:
         output.line(Cell(f"  and {stories.more} more", "dim"))
     for (destination, subject), episode in stories.held:
-        runs = "1 run" if episode.runs == 1 else f"{episode.runs} runs"
+        runs = output.count(episode.runs, "run")
         since = said(now - episode.since)
         text = f"{subject}: nobody has been told of it yet; for {since}, {runs} with the problem"
         output.entry((f"  {destination}  ",), text)
@@ -202,9 +202,9 @@ def _is_open(story: AlertStory, now: datetime) -> str:
     episode = story.now
     if episode is None:
         return "over"
-    runs = "1 run" if episode.runs == 1 else f"{episode.runs} runs"
+    runs = output.count(episode.runs, "run")
     nodes = len(episode.nodes) + episode.more_nodes
-    about = f", {nodes} {'node' if nodes == 1 else 'nodes'}" if nodes else ""
+    about = f", {output.count(nodes, 'node')}" if nodes else ""
     return f"open for {said(now - episode.since)} ({runs} with the problem{about})"
 
 

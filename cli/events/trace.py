@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from cli import output
 from cli.events.life import Life
 from cli.events.summary import GIVEN_UP, UNREADABLE, outcome_of
 from cli.events.tellings import State, Telling, time_of
@@ -73,7 +74,7 @@ def _decided(life: Life) -> str:
     held = len(result.get("timers", ()))
     parts = [outcome_of(life)]
     if count:
-        parts.append("1 action" if count == 1 else f"{count} actions")
+        parts.append(output.count(count, "action"))
     elif result.get("reason"):
         parts.append(str(result["reason"]))
     else:
@@ -127,7 +128,7 @@ def _style(ended: str) -> Style:
 def _of_follow(work: Work, now: datetime) -> Iterator[Moment]:
     who, result = f"{work.body.get('destination')} {Verb.REFRESH}", work.result
     looks = int(result.get("looks", 0))
-    looked = f" ({'1 look' if looks == 1 else f'{looks} looks'} found it running)" if looks else ""
+    looked = f" ({output.count(looks, 'look')} found it running)" if looks else ""
     reason = str(result.get("reason") or "")
     if not work.is_settled and work.due_at is not None:
         text = f"looked at again: {reason}" if reason else "looked at"

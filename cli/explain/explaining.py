@@ -85,7 +85,7 @@ class Explaining:
         work = self.record(found)
         if work is not None and work.is_settled:
             count = len(work.result.get("actions", ()))
-            what = "nothing" if not count else "1 action" if count == 1 else f"{count} actions"
+            what = output.count(count, "action") if count else "nothing"
             yield (
                 f"It came before, {output.when(work.recorded_at)}, and {what} followed: see "
                 "--as-recorded. The same event again does nothing; below is what it would do if "

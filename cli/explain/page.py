@@ -210,7 +210,7 @@ def _before(found: Explanation, place: Place) -> str:
         parts.append(f"told last {output.ago(episode.told_at, found.at)}")
     else:
         parts.append("nobody was told")
-    runs = "1 bad run" if episode.runs == 1 else f"{episode.runs} bad runs"
+    runs = output.count(episode.runs, "bad run")
     nodes = names_of(list(episode.nodes), episode.more_nodes)
     parts.append(f"{runs} ({nodes})" if nodes else runs)
     return ", ".join(parts)
