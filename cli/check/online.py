@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from shared.errors import PermanentFailure
 from subscriber.configuration import Configuration
-from subscriber.dbt_cloud.account import Account, Names
+from subscriber.dbt_cloud.account import Account, Names, ids_of_accounts
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.findings import Finding
 from subscriber.outbound import Refused
@@ -72,16 +72,8 @@ def seen(admin: Admin, wanted: Sequence[int]) -> Seen:
 def _visible(admin: Admin) -> tuple[str, ...]:
     """The accounts that the token sees, in order; none where it may not ask for that."""
     try:
-        return tuple(sorted(admin.accounts(), key=lambda id_: (len(id_), id_)))
+        return tuple(ids_of_accounts(admin))
     except Refused as refused:
         if refused.status in (403, 404):
             return ()
-        if refused.status == 401:
-            host = urlsplit(admin.base_url).hostname or "?"
-            raise Refused(
-                f"{host} does not accept the token (401): either it is not right, or no longer, or "
-                "the account is on another host; `dbt_cloud.host` is that of the access URL in dbt "
-                "Cloud's account settings",
-                401,
-            ) from None
         raise

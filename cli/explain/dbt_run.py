@@ -13,7 +13,7 @@ from shared import secret_refs
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber import wiring
 from subscriber.configuration import DbtCloudSettings
-from subscriber.dbt_cloud.account import Account, body_of
+from subscriber.dbt_cloud.account import Account, body_of, ids_of_accounts
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.ask import DbtCloud
 from subscriber.decisions import NODES_ASKED
@@ -25,11 +25,6 @@ from subscriber.secrets import Secrets
 from subscriber.settings import Places
 
 ACCOUNTS_LIMIT = 20  # of the token's, in which a run is looked for
-
-_REFUSED = (
-    "{host} refused the token (it says: Invalid token). It is another account's, or "
-    "`dbt_cloud.host` is not the host of your access URL (Account settings, Access URLs)"
-)
 
 _UNNAMED = (
     "The token may not list {}, whose names a webhook tells and a run does not: rules that ask "
@@ -79,7 +74,7 @@ class Asker:
         except Refused as refused:
             if refused.status in (403, 404):
                 return None
-            raise self._said(refused) from None
+            raise
         names = account.names(also_deleted=True)
         body = body_of(run, account.id, names)
         if body is None:
@@ -98,20 +93,12 @@ class Asker:
     def _accounts(self) -> Sequence[str]:
         if self._named:
             return self._named
-        try:
-            found = sorted(self._admin.accounts())
-        except Refused as refused:
-            raise self._said(refused) from None
+        found = ids_of_accounts(self._admin)
         if not found:
             raise PermanentFailure(
                 f"{self._host} shows this token no account; name yours in `dbt_cloud.accounts`"
             )
         return found[:ACCOUNTS_LIMIT]
-
-    def _said(self, refused: Refused) -> PermanentFailure:
-        if refused.status == 401:
-            return PermanentFailure(_REFUSED.format(host=self._host))
-        return refused
 
     @property
     def _host(self) -> str:

@@ -243,7 +243,7 @@ def test_the_wrong_host_is_named_as_what_may_be_wrong(fortnight: Fortnight) -> N
     ran = backtest(fortnight, LAB_TOKEN="dbtc_of_another_region")
 
     assert ran.code == Exit.REFUSED
-    assert "is the host the account's access URL?" in ran.err
+    assert "must be your account's access URL" in ran.err
     assert "dbtc_of" not in ran.err
 
 

@@ -308,7 +308,7 @@ def test_an_account_that_the_token_does_not_see_is_said(cloud: DbtCloud) -> None
 @pytest.mark.parametrize(
     ("token", "code", "said"),
     [
-        ("wrong", Exit.REFUSED, "127.0.0.1 does not accept the token (401): either it is not"),
+        ("wrong", Exit.REFUSED, "127.0.0.1 answered 401, invalid token: it is mistyped"),
         (METADATA_TOKEN, Exit.REFUSED, "shows this token none of the projects, environments"),
         ("", Exit.REFUSED, "the secret env:TOKEN is empty or not set"),
     ],

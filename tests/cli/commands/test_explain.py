@@ -595,8 +595,8 @@ def test_a_wrong_token_or_host_is_said(in_dbt_cloud: dict[str, str]) -> None:
     ran = afterrun("explain", "999", environ={**in_dbt_cloud, "DBT_TOKEN": "wrong"})
 
     assert (ran.code, ran.out) == (Exit.REFUSED, "")
-    assert "it says: Invalid token" in ran.err
-    assert "`dbt_cloud.host` is not the host of your access URL" in ran.err
+    assert "answered 401, invalid token" in ran.err
+    assert "(`dbt_cloud.host`) must be your account's access URL" in ran.err
 
 
 def test_a_token_that_is_not_there_is_said(in_dbt_cloud: dict[str, str]) -> None:
