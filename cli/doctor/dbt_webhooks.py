@@ -6,7 +6,7 @@ from shlex import quote
 from urllib.parse import urlsplit
 
 from cli import output
-from cli.doctor.deployed import RECEIVER
+from cli.deployed import RECEIVER
 from cli.doctor.finding import About, Finding
 from cli.webhooks.concerns import concerns
 from subscriber.dbt_cloud.webhooks import Subscription

@@ -1,11 +1,14 @@
-"""What a deployment calls its things: as README.md, cloudbuild.yaml and `deploy/` make them."""
+"""What a deployment calls its things, as `deploy/` makes them where nobody says otherwise."""
 
 from dataclasses import dataclass
 
 RECEIVER, SUBSCRIBER = "afterrun-receiver", "afterrun-subscriber"
+"""Of a service, and of the account that it runs as."""
+PUSH = "afterrun-push"
+"""The account of Pub/Sub's pushes."""
 TICKS = "dbt-cloud-ticks"
 """Of the topic, and of its subscription."""
-TICK = "dbt-cloud-tick"
+TICK_JOB = "dbt-cloud-tick"
 """The scheduler's job."""
 
 PUBSUB_AGENT = "@gcp-sa-pubsub.iam.gserviceaccount.com"
@@ -19,15 +22,15 @@ class Accounts:
 
     @property
     def receiver(self) -> str:
-        return self._of("receiver")
+        return self._of(RECEIVER)
 
     @property
     def subscriber(self) -> str:
-        return self._of("subscriber")
+        return self._of(SUBSCRIBER)
 
     @property
     def push(self) -> str:
-        return self._of("push")
+        return self._of(PUSH)
 
     @property
     def pubsub_agent(self) -> str:
@@ -36,7 +39,7 @@ class Accounts:
         return f"service-{number}{PUBSUB_AGENT}"
 
     def _of(self, name: str) -> str:
-        return f"afterrun-{name}@{self.project}.iam.gserviceaccount.com"
+        return f"{name}@{self.project}.iam.gserviceaccount.com"
 
 
 def member(account: str) -> str:
