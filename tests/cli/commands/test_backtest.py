@@ -1,12 +1,8 @@
 """A backtest of runs that are kept in a file: what people read, and what differs.
 
-The golden files are what people see at 80 and at 40 columns. Written anew by
-
-    PYTHONPATH=. .venv/bin/python -m tests.cli.commands.test_backtest
+The golden files are what people see at 80 and at 40 columns.
 """
 
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,9 +15,9 @@ from cli.exits import Exit
 from cli.history import Entry
 from subscriber.run import Answer, RunDetails, Status
 from tests.builders import a_body, a_good_body, a_result
+from tests.cli.golden import is_golden
 from tests.cli.running import Ran, afterrun
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "cli"
 BEGAN = datetime(2026, 3, 2, 4, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -135,7 +131,7 @@ def test_people_see_what_is_kept(name: str) -> None:
     ran = backtest(*arguments, columns=columns)
 
     assert ran.code == 0
-    assert ran.out == (GOLDEN / name).read_text()
+    assert is_golden(name, ran.out)
 
 
 def test_nothing_is_wider_than_the_terminal() -> None:
@@ -236,16 +232,3 @@ def test_what_a_backtest_cannot_know_is_said_of_the_rules_that_ask_for_it(when: 
     Path("afterrun.yaml").write_text(rules)
 
     assert "Only ends of runs are played: `started` and `errored` match" in backtest().err
-
-
-def written(name: str) -> None:
-    arguments, columns = CASES[name]
-    (GOLDEN / name).write_text(backtest(*arguments, columns=columns).out)
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        prepare()
-        for each in CASES:
-            written(each)

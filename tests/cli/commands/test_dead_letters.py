@@ -21,7 +21,7 @@ from subscriber.dead_letter import DeadLetter, Message
 from subscriber.dead_letter_box import Listing
 from subscriber.dead_letters import PubsubDeadLetters
 from tests.builders import NOW, Clock, an_action
-from tests.cli.golden_files import is_golden
+from tests.cli.golden import is_golden
 from tests.cli.nights import Night, on_sqlite
 from tests.cli.running import Ran, afterrun
 from tests.lab.pubsub.clients import QUICK

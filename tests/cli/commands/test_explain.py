@@ -26,10 +26,10 @@ from subscriber.ledger.sqlite import SqliteLedger
 from subscriber.silences import Silences
 from subscriber.yaml_lines import parse
 from tests.builders import NOW, Clock
+from tests.cli.golden import is_golden
 from tests.cli.running import Ran, afterrun
 from tests.fakes import FakeDbtCloud, FakeDeadLetters
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "cli"
 HOUR = timedelta(hours=1)
 READ = ("failed-model", "failed-many", "clone-failure", "recovered", "test-endpoint", "warned")
 """Samples whose explanations are kept to be looked at."""
@@ -120,8 +120,7 @@ def body_file(folder: Path, name: str = "failed-model") -> Path:
 def test_it_reads_well(name: str) -> None:
     ran = explained(name, "--at", AT)
 
-    kept = GOLDEN / f"explain-{name}.txt"
-    assert ran.out == kept.read_text(encoding="utf-8"), f"compare with {kept}"
+    assert is_golden(f"explain-{name}.txt", ran.out)
 
 
 def test_the_answer_comes_first() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from cli.exits import Exit
 from subscriber import destinations
-from tests.cli.commands.test_explain import GOLDEN, RULES
+from tests.cli.commands.test_explain import RULES
+from tests.cli.golden import is_golden
 from tests.cli.running import Ran, afterrun
 
 SECRETS = {"PD_KEY": "k" * 32, "SLACK_TOKEN": "xoxb-0123456789", "MT": "mode-token", "MS": "mode-s"}
@@ -27,9 +28,7 @@ def rendered(*arguments: str) -> Ran:
 
 
 def test_it_reads_well() -> None:
-    kept = GOLDEN / "render.txt"
-
-    assert rendered().out == kept.read_text(encoding="utf-8"), f"compare with {kept}"
+    assert is_golden("render.txt", rendered().out)
 
 
 def test_what_reads_the_same_is_shown_once() -> None:

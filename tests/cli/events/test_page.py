@@ -13,7 +13,7 @@ from cli.events.life import lives
 from cli.events.listing import Listing, Wanted
 from cli.events.search import find
 from subscriber.progress import Done, Running
-from tests.cli.golden_files import FOLDER, is_golden
+from tests.cli.golden import is_golden, kept
 from tests.cli.nights import BUSY, Night, a_whole_night
 from tests.subscriber.runs import ORDERS
 from tests.subscriber.story import a_rule
@@ -218,7 +218,7 @@ def test_an_event_of_many_nodes_is_still_a_page(capsys: pytest.CaptureFixture[st
 
 def test_the_page_shows_what_is_really_said() -> None:
     page = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
-    listed = (FOLDER / "events.80.txt").read_text(encoding="utf-8")
+    listed = kept("events.80.txt")
 
-    assert (FOLDER / "event-refused.80.txt").read_text(encoding="utf-8") in page
+    assert kept("event-refused.80.txt") in page
     assert listed[: listed.index("01-05 14:00")] in page
