@@ -6,8 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,43 +13,11 @@ import pytest
 
 from cli.exits import Exit
 from subscriber.ledger.contract import Change
-from subscriber.ledger.firestore import FirestoreLedger
-from tests.builders import Clock
-from tests.cli.nights import Night, a_whole_night, on_sqlite
-from tests.cli.running import Ran, afterrun
+from tests.cli.nights import Place, a_whole_night
+from tests.cli.running import afterrun
 from tests.emulators import ON_FIRESTORE
 
 NOWHERE = "127.0.0.1:9"
-
-
-class Place:
-    """A ledger of tonight, and how a command line names it."""
-
-    def __init__(self, night: Night, where: str, **environ: str) -> None:
-        self.night, self.where, self.environ = night, where, environ
-
-    def run(self, *arguments: str, columns: int = 80) -> Ran:
-        return afterrun(*arguments, "--ledger", self.where, environ=self.environ, columns=columns)
-
-
-def tonight() -> Clock:
-    return Clock(datetime.now(UTC) - timedelta(hours=3))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("firestore", marks=ON_FIRESTORE)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    if request.param == "sqlite":
-        yield Place(*on_sqlite(tmp_path, tonight()))
-        return
-    host, project = request.getfixturevalue("firestore_emulator"), f"cli-{uuid4().hex[:12]}"
-    ledger = FirestoreLedger(project, "afterrun", host, timeout_s=30)
-    where = f"firestore:{project}/afterrun"
-    yield Place(Night(ledger, tonight()), where, FIRESTORE_EMULATOR_HOST=host)
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Place:
-    return Place(*on_sqlite(tmp_path, tonight()))
 
 
 def test_events_are_listed_with_what_was_told_of_each(place: Place) -> None:

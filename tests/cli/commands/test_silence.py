@@ -1,10 +1,8 @@
 """afterrun silence: made, listed and ended by hand."""
 
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -12,34 +10,19 @@ from cli.commands.silence import show_list
 from cli.events.open_alerts import known
 from cli.exits import Exit
 from cli.silence.authors import author
-from subscriber.ledger.firestore import FirestoreLedger
 from subscriber.silences import Silence, Silences
 from tests.builders import NOW
-from tests.cli.commands.test_events import Place, tonight
-from tests.cli.nights import Night, on_sqlite
+from tests.cli.nights import Night, Place
 from tests.cli.running import Ran
-from tests.emulators import ON_FIRESTORE
 from tests.subscriber.runs import ORDERS
 
 BASE = ("--for", "2h", "--comment", "warehouse moves", "--author", "Ada")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("firestore", marks=ON_FIRESTORE)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    if request.param == "sqlite":
-        yield Place(*on_sqlite(tmp_path, tonight()))
-        return
-    host, project = request.getfixturevalue("firestore_emulator"), f"cli-{uuid4().hex[:12]}"
-    ledger = FirestoreLedger(project, "afterrun", host, timeout_s=30)
-    where = f"firestore:{project}/afterrun"
-    yield Place(Night(ledger, tonight()), where, FIRESTORE_EMULATOR_HOST=host)
-
-
 @pytest.fixture
-def here(tmp_path: Path) -> Place:
-    place = Place(*on_sqlite(tmp_path, tonight()))
-    place.night.runs.fails(100, ORDERS)
-    return place
+def here(here: Place) -> Place:
+    here.night.runs.fails(100, ORDERS)
+    return here
 
 
 def add(place: Place, *arguments: str) -> Ran:
