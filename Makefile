@@ -41,9 +41,12 @@ $(READY): requirements-dev.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-# What each kind of destination is told, written anew: look at what changed. KIND=slack for one.
+# What is made of the kinds of destinations, written anew: what each is told (KIND=slack for one),
+# the examples that are shipped, the schema for editors. Look at what changed.
 golden: $(READY)
 	@$(VENV)/bin/python -m tests.subscriber.test_destinations.golden $(KIND)
+	@$(VENV)/bin/python -m tests.cli.examples
+	@$(VENV)/bin/python -m cli check --schema > afterrun.schema.json
 
 # Pins again what pyproject.toml asks for; needs uv. Commit what it writes.
 lock:

@@ -18,8 +18,8 @@ from random import Random
 from typing import TypeVar
 
 from cli import history
+from cli.backtest.playing import play
 from cli.history import Entry, History
-from cli.playing import play
 from cli.rehearsal import Rehearsal
 from shared import log
 from subscriber import configuration

@@ -8,10 +8,8 @@ from cli import output
 from cli.exits import Exit
 
 
-def go_on(question: str, *, yes: bool) -> None:
-    """Return if a person, or `--yes`, agrees; else end, with nothing done."""
-    if yes:
-        return
+def go_on(question: str) -> None:
+    """Return if a person agrees; else end, with nothing done. With `--yes` nobody is asked."""
     output.beside().print(f"{question} [y/N] ", end="", markup=False)
     answer = sys.stdin.readline()
     if not answer:

@@ -1,7 +1,7 @@
 """Meant: which event somebody means by a file, a sample's name, a run's id or an event's id."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from cli import event_text, sample
+from cli.events.newest import newest
+from cli.events.search import find
 from cli.history import Entry
 from shared.errors import Mistake, PermanentFailure
 from shared.event import RunEvent
@@ -17,9 +19,7 @@ from subscriber.ledger.contract import Kind, Ledger, Work
 from subscriber.run import Answer
 
 FILE_LIMIT_BYTES = 200_000_000
-RECORDS_LIMIT = 2_000  # of the newest records that are searched for an event's id
-RUNS_LIMIT = 600  # the same, for a run's: it is to be had from dbt Cloud as well
-PAGE = 200
+RUNS_LIMIT = 600  # of the newest records that are searched for a run: dbt Cloud has it as well
 _EVENT_IDS = ("wev_", "run-", "sha256-")
 
 
@@ -109,12 +109,14 @@ def recorded(name: str, ledger: Ledger | None, accounts: Sequence[str]) -> Meant
     if ledger is None:
         raise Mistake(f"{name} is an event's id, and there is no ledger to look in: see --ledger")
     work = next((work for key in _keys(name, accounts) if (work := ledger.work(key))), None)
+    searched = 0
     if work is None and "/event/" not in name:
-        work = next((each for each in _newest(ledger) if each.key.endswith(f"/event/{name}")), None)
+        search = find(ledger, name, datetime.now(UTC))
+        searched, work = search.looked, next(iter(search.found), None)
     if work is None or work.kind is not Kind.EVENT:
         raise PermanentFailure(
             f"the ledger has no event {name}; what was settled is kept for 30 days"
-            + ("" if "/event/" in name else f", and the newest {RECORDS_LIMIT:,} were searched")
+            + (f", and the newest {searched:,} were searched" if searched else "")
         )
     if "event" not in work.body:
         raise PermanentFailure(f"{name} was unreadable when it came: nothing of it was kept")
@@ -127,7 +129,7 @@ def recorded_run(run_id: str, ledger: Ledger | None) -> Meant | None:
         return None
     found = (
         work
-        for work in islice(_newest(ledger), RUNS_LIMIT)
+        for work in islice(newest(ledger, Kind.EVENT, datetime.now(UTC)), RUNS_LIMIT)
         if run_id in str(work.body.get("event", ""))
     )
     return next((each for each in map(_as_recorded, found) if each.event.run_id == run_id), None)
@@ -141,14 +143,3 @@ def _as_recorded(work: Work) -> Meant:
 
 def _keys(name: str, accounts: Sequence[str]) -> list[str]:
     return [name] if "/event/" in name else [f"{each}/event/{name}" for each in accounts]
-
-
-def _newest(ledger: Ledger) -> Iterator[Work]:
-    """The newest records of events, as many as are searched."""
-    before, seen = datetime.now(UTC), 0
-    while seen < RECORDS_LIMIT:
-        page = ledger.recorded(Kind.EVENT, before=before, limit=PAGE)
-        yield from page
-        if len(page) < PAGE:
-            return
-        seen, before = seen + len(page), page[-1].recorded_at

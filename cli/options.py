@@ -1,6 +1,7 @@
 """Options that several commands share, and the settings that they make."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from shared.errors import Mistake
 from shared.settings import environment, log_level
-from subscriber import settings
+from subscriber import durations, settings
 from subscriber.ledger.contract import Ledger
 from subscriber.settings import Places, PushSettings, Settings
 
@@ -53,6 +54,14 @@ def environ(
         "LEDGER": ledger,
     }
     return {**environment(), **{name: value for name, value in said.items() if value}}
+
+
+def duration(written: str) -> timedelta:
+    """Parses an option that says for how long, or since when."""
+    try:
+        return durations.parse(written)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def unpushed(told: Mapping[str, str]) -> Settings:

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.settings import environment
+from subscriber import durations
 from subscriber.diagnosis import clean, visible
 
 NARROW = 60  # columns; below it a table is shown as one block a row
@@ -284,16 +285,13 @@ def minute(at: datetime) -> str:
 
 
 def length(time: timedelta) -> str:
-    """A duration for people, to two units: `3 d 4 h`, `12 min`, `45 s`."""
-    seconds = int(abs(time.total_seconds()))
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-        elif parts:
-            break
-    return " ".join(parts[:2]) or "0 s"
+    """A duration for people, whichever way it goes: `3 d 4 h`, `12 min`, `45 s`."""
+    return durations.said(abs(time))
+
+
+def count(number: int, noun: str) -> str:
+    """So many of something: `1 run`, `1,204 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def ago(at: datetime, now: datetime) -> str:

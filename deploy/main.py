@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, output
+from cli import apps, asking, output
 from cli.exits import Exit
 from deploy import gcloud, reading, script, texts
 from deploy.choosing import chosen
@@ -75,7 +75,7 @@ def up(
         todo = chosen(steps(it), only or (), start)
         output.raw("\n".join(texts.intention(it, gcloud.account(gcloud.run), todo)))
         if not yes:
-            typer.confirm("Go ahead?", abort=True)
+            asking.go_on("Go ahead?")
         runner = _runner(it, yes=yes)
         with going_on():
             make(runner, todo)

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
+from cli import deployed
+from shared.settings import DEFAULT_TOPIC
+from subscriber.settings import DEFAULT_DEAD_LETTERS
+
+RECEIVER, SUBSCRIBER, PUSH = deployed.RECEIVER, deployed.SUBSCRIBER, deployed.PUSH
+EVENTS, DEAD_LETTERS = DEFAULT_TOPIC, DEFAULT_DEAD_LETTERS
+TICKS, TICK_JOB = deployed.TICKS, deployed.TICK_JOB
+
 PREFIX = "afterrun-"
-RECEIVER = "afterrun-receiver"
-SUBSCRIBER = "afterrun-subscriber"
 ACCOUNTS = {
     RECEIVER: "runs the receiver",
     SUBSCRIBER: "runs the subscriber",
-    "afterrun-push": "pushes of Pub/Sub",
+    PUSH: "pushes of Pub/Sub",
 }
-PUSH = "afterrun-push"
 BUILD = "afterrun-build"
-
-EVENTS = "dbt-cloud-events"
-TICKS = "dbt-cloud-ticks"
-DEAD_LETTERS = "dbt-cloud-events-dead-letters"
-TICK_JOB = "dbt-cloud-tick"
 
 DATABASE = "afterrun"
 REPOSITORY = "afterrun"
@@ -56,7 +56,7 @@ class Deployment:
     @property
     def pubsub_agent(self) -> str:
         """Who forwards dead letters, on behalf of Pub/Sub."""
-        return f"serviceAccount:service-{self.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+        return f"serviceAccount:service-{self.number}{deployed.PUBSUB_AGENT}"
 
     def url(self, service: str) -> str:
         """The address that Cloud Run gives a service, known before it is there."""

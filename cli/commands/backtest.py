@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import apps, backtest_data, backtest_page, output
-from cli.fetching import Fetched, Fetching
+from cli import apps, output
+from cli.backtest import data, page
+from cli.backtest.fetching import Fetched, Fetching
+from cli.backtest.played import Played, difference
+from cli.backtest.playing import play
 from cli.history import History, Keeping
 from cli.options import Config, Json, environ
-from cli.played import Played, difference
-from cli.playing import play
 from shared.errors import Mistake, TemporaryFailure
 from subscriber.configuration import Configuration
 from subscriber.settings import configured, places
@@ -97,9 +98,9 @@ def backtest(
     output.say(_summary(now.lines.file if now.lines else "The guides' variables", played))
     if former and against:
         changes = difference(former, played)
-        backtest_page.show_difference(former, played, changes, show, against.name)
+        page.show_difference(former, played, changes, show, against.name)
     else:
-        backtest_page.show(played, show)
+        page.show(played, show)
 
 
 @contextmanager
@@ -149,11 +150,8 @@ def _fetch(
 def _keeps(kept: Keeping, save: Path | None) -> str:
     if save is None:
         return "Nothing is kept; with --save FILE the same command goes on from where it ended."
-    return f"{_runs(len(kept.asked))} kept in {save}: the same command goes on from there."
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count:,} runs"
+    runs = output.count(len(kept.asked), "run")
+    return f"{runs} kept in {save}: the same command goes on from there."
 
 
 def _last(history: History, days: int | None) -> History:
@@ -180,9 +178,9 @@ def _nothing(history: Path | None, days: int, *, as_json: bool) -> None:
 
 def _summary(name: str, played: Played) -> str:
     ended = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(played.ended.items()))
-    jobs = "1 job" if played.jobs == 1 else f"{played.jobs:,} jobs"
+    jobs = output.count(played.jobs, "job")
     return (
-        f"{name} on {_runs(played.events)} of {jobs} ({ended}), from "
+        f"{name} on {output.count(played.events, 'run')} of {jobs} ({ended}), from "
         f"{output.minute(played.since)} to {output.minute(played.until)} UTC."
     )
 
@@ -205,13 +203,13 @@ def _warn(
             "match all of them here"
         )
     if fetched and fetched.going_on:
-        output.hint(f"Left out, since they go on still: {_runs(fetched.going_on)}.")
+        output.hint(f"Left out, since they go on still: {output.count(fetched.going_on, 'run')}.")
     for note, count in fetched.notes.most_common(NOTES) if fetched else ():
-        output.warn(f"{_runs(count)}: {note}")
+        output.warn(f"{output.count(count, 'run')}: {note}")
     if played.lacking:
         output.warn(
-            f"{history} was kept for other rules: of {_runs(played.lacking)} it does not hold the "
-            f"nodes, which these rules want to know; add them with --save {history}"
+            f"{history} was kept for other rules: of {output.count(played.lacking, 'run')} it does "
+            f"not hold the nodes, which these rules want to know; add them with --save {history}"
         )
     rules = [rule for one in configurations for rule in one.rules]
     told = {each for rule in rules for each in rule.when.outcome}
@@ -225,9 +223,9 @@ def _warn(
 def _data(
     played: Played, former: Played | None, fetched: Fetched | None, against: Path | None
 ) -> dict[str, Any]:
-    data = backtest_data.data(played)
+    found = data.data(played)
     if fetched:
-        data["fetched"] = {
+        found["fetched"] = {
             "ended": fetched.ended,
             "going_on": fetched.going_on,
             "kept_before": fetched.kept_before,
@@ -237,6 +235,6 @@ def _data(
             "notes": dict(fetched.notes.most_common()),
         }
     if former:
-        changes = backtest_data.difference(difference(former, played))
-        data["against"] = {"file": str(against), **backtest_data.data(former), **changes}
-    return data
+        changes = data.difference(difference(former, played))
+        found["against"] = {"file": str(against), **data.data(former), **changes}
+    return found

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, checking, output
-from cli.checking import Checked
+from cli import apps, output
+from cli.check import checking
+from cli.check.checking import Checked
 from cli.exits import Exit
 from cli.options import Config, Json, Project, environ
 from cli.output import Cell, Column
@@ -47,7 +48,7 @@ def check(
     if file and config and file != config:
         raise typer.BadParameter("write the file once, here or as --config")
     if schema:
-        from cli import schema as schemas
+        from cli.check import schema as schemas
 
         output.raw(schemas.text())
         return
@@ -78,7 +79,7 @@ def _checked(told: Mapping[str, str]) -> Checked:
 
 def _compared(found: Checked, told: Mapping[str, str]) -> Checked:
     """The same, with what dbt Cloud does not know."""
-    from cli import named, online
+    from cli.check import named, online
     from shared import secret_refs
     from subscriber import wiring
     from subscriber.settings import places
@@ -115,7 +116,7 @@ def _is_set(it_is: bool) -> Cell:  # noqa: FBT001
 
 
 def _settings(told: Mapping[str, str], *, as_json: bool) -> None:
-    from cli import variables
+    from cli.check import variables
 
     wrong = variables.mistakes(told)
     if as_json:

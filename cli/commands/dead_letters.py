@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, asking, letters, output
+from cli import apps, asking, output
+from cli.dead_letters import words
 from cli.exits import Exit
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
 from cli.output import Cell, Column
@@ -39,7 +40,7 @@ def list_(
     with output.progress(LOOKING):
         listing = _box(project, ledger).listed(limit)
     if as_json:
-        output.data([letters.data(each) for each in listing.letters])
+        output.data([words.data(each) for each in listing.letters])
     else:
         show_list(listing, datetime.now(UTC))
     if listing.more:
@@ -70,9 +71,9 @@ def show(
         output.raw(data.decode("utf-8", "replace"))
         return
     if as_json:
-        output.data(letters.data(letter) | {"content": letters.content(letter, data)})
+        output.data(words.data(letter) | {"content": words.content(letter, data)})
         return
-    output.entry((), f"{letters.about(letter)}: {letters.what_it_is(letter)}", "strong")
+    output.entry((), f"{words.about(letter)}: {words.what_it_is(letter)}", "strong")
     age = output.ago(letter.published_at, datetime.now(UTC))
     output.entry((), f"{letter.id}, since {output.when(letter.published_at)} UTC ({age})", "dim")
     output.line()
@@ -86,9 +87,9 @@ def show(
         output.entry((Cell(f"  {name.ljust(wide)}  ", "dim"),), value)
     output.line()
     output.line(Cell("What it holds", "strong"))
-    output.entry(("  ",), letters.content(letter, data))
+    output.entry(("  ",), words.content(letter, data))
     output.line()
-    if name := letters.names(letter):
+    if name := words.names(letter):
         output.entry(("→ ",), f"What led to it: afterrun event {name}")
     output.entry(("→ ",), f"Again: afterrun dead-letters replay {letter.id}")
 
@@ -123,24 +124,24 @@ def replay(
         first = _replayed(box, ids, dry_run=dry_run or asks)
     if asks and first.results:
         _show_results(first, dry_run=True, beside=as_json)
-        asking.go_on(f"Replay {_letters(len(first.results))}?", yes=False)
+        asking.go_on(f"Replay {output.count(len(first.results), 'letter')}?")
         with output.progress("Replaying ..."):
             first = _replayed(box, ids, dry_run=False)
     if as_json:
-        output.data([letters.replay_data(each) for each in first.results])
+        output.data([words.replay_data(each) for each in first.results])
     elif first.results:
         _show_results(first, dry_run=dry_run)
     else:
         output.say(EMPTY, "dim")
     if first.more:
         output.hint("There are more: the same command again comes to them.")
-    if letters.is_left(first.results):
+    if words.is_left(first.results):
         raise typer.Exit(Exit.FOUND)
 
 
 def show_list(listing: Listing, now: datetime) -> None:
     rows = [
-        (each.id, output.length(now - each.published_at), letters.about(each), each.reason)
+        (each.id, output.length(now - each.published_at), words.about(each), each.reason)
         for each in listing.letters
     ]
     output.table(COLUMNS, rows, empty=EMPTY)
@@ -154,18 +155,14 @@ def _replayed(box: DeadLetterBox, ids: list[str] | None, *, dry_run: bool) -> Re
 
 def _show_results(replay: Replay, *, dry_run: bool, beside: bool = False) -> None:
     if beside:
-        output.hint(letters.counted(replay.results, dry_run=dry_run))
+        output.hint(words.counted(replay.results, dry_run=dry_run))
         return
     bad = (Outcome.KEPT, Outcome.NOT_FOUND)
     for each in replay.results:
-        what = f"  {letters.about(each.letter)}" if each.letter else ""
-        said = letters.became(each, dry_run=dry_run)
+        what = f"  {words.about(each.letter)}" if each.letter else ""
+        said = words.became(each, dry_run=dry_run)
         output.entry((f"{each.id}{what}  ",), said, "bad" if each.outcome in bad else "")
-    output.line(Cell(letters.counted(replay.results, dry_run=dry_run), "strong"))
-
-
-def _letters(count: int) -> str:
-    return "1 letter" if count == 1 else f"{count} letters"
+    output.line(Cell(words.counted(replay.results, dry_run=dry_run), "strong"))
 
 
 def _box(project: str | None, ledger: str | None, *, replays: bool = False) -> DeadLetterBox:

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, event_page, output
-from cli.alert_story import Stories, stories
-from cli.event_page import kept_for
-from cli.finding import SEARCHED, Search, find, run_of
-from cli.life import Life, lives
+from cli import apps, output
+from cli.events import page
+from cli.events.alert_story import Stories, stories
+from cli.events.life import Life, lives
+from cli.events.page import kept_for
+from cli.events.search import SEARCHED, Search, find, run_of
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
 from shared.errors import Mistake, PermanentFailure
 from subscriber.ledger.contract import Ledger
@@ -54,13 +55,13 @@ def event(
             (life, _stories(kept, life)) for life in lives(kept, search.found)
         ]
     if as_json:
-        output.data([event_page.data(life, told, now) for life, told in found])
+        output.data([page.data(life, told, now) for life, told in found])
         return
     for index, (life, told) in enumerate(found):
         if index:
             output.line()
             output.line("=" * 40)
-        event_page.show(life, told, now)
+        page.show(life, told, now)
     if not search.is_whole and run_of(name):
         output.hint(f"Searched the newest {SEARCHED:,} events, back to {_back_to(search)}.")
 

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, event_rows, output
-from cli.event_filter import Listing, Wanted
-from cli.event_rows import Widths
+from cli import apps, output
+from cli.events import rows
+from cli.events.listing import Listing, Wanted
+from cli.events.rows import Widths
+from cli.events.summary import OUTCOMES, Summary
+from cli.events.watching import PAUSE_S, Watching
 from cli.exits import Exit
-from cli.options import Json, LedgerAt, Project, environ, existing_ledger
-from cli.summary import OUTCOMES, Summary
-from cli.watching import PAUSE_S, Watching
+from cli.options import Json, LedgerAt, Project, duration, environ, existing_ledger
 from shared.errors import TemporaryFailure
-from subscriber import durations
 from subscriber.ledger.contract import Ledger
 from subscriber.patterns import Patterns, parse
 from subscriber.settings import places
@@ -26,13 +26,6 @@ def _outcome(written: str) -> str:
     if written not in OUTCOMES:
         raise typer.BadParameter(f"write one of {', '.join(OUTCOMES)}")
     return written
-
-
-def _duration(written: str) -> timedelta:
-    try:
-        return durations.parse(written)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _patterns(written: list[str] | None) -> Patterns | None:
@@ -66,7 +59,7 @@ def events(
     since: Annotated[
         timedelta | None,
         typer.Option(
-            metavar="LENGTH", parser=_duration, help="Only what came in the last 90s, 10m, 2h, 7d."
+            metavar="LENGTH", parser=duration, help="Only what came in the last 90s, 10m, 2h, 7d."
         ),
     ] = None,
     problems: Annotated[
@@ -113,12 +106,12 @@ def show(
     width = output.width()
     if width is not None and width < output.NARROW:
         for each in found:
-            event_rows.block(each, now)
+            rows.block(each, now)
         return
     widths = Widths.of(found, width)
-    event_rows.header(widths)
+    rows.header(widths)
     for each in found:
-        event_rows.row(each, widths, now)
+        rows.row(each, widths, now)
 
 
 def _say_where_it_stopped(listing: Listing, count: int) -> None:
@@ -143,7 +136,7 @@ def _follow(kept: Ledger, wanted: Wanted, limit: int, *, as_json: bool) -> None:
     widths = Widths.of(found, width, more_come=True)
     try:
         if not as_json and not (width and width < output.NARROW):
-            event_rows.header(widths)
+            rows.header(widths)
         for each in found:
             _one(each, widths, as_json=as_json)
         while True:
@@ -162,6 +155,6 @@ def _one(each: Summary, widths: Widths, *, as_json: bool) -> None:
     if as_json:
         output.data_line(each.data())
     elif width is not None and width < output.NARROW:
-        event_rows.block(each, now)
+        rows.block(each, now)
     else:
-        event_rows.row(each, widths, now)
+        rows.row(each, widths, now)

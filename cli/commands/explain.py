@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, explanation_data, explanation_text, output, recorded
-from cli.explaining import Explaining
-from cli.explanation_text import Basis
+from cli import apps, output
+from cli.explain import data, page, recorded
+from cli.explain.explaining import Explaining
+from cli.explain.page import Basis
 from cli.history import YEARS
 from cli.meant import Meant, Source
 from cli.options import Config, Json, LedgerAt, Project, environ, existing_ledger
@@ -104,12 +105,10 @@ def explain(
     notices = list(explaining.notices(found, explanation))
     basis = list(explaining.basis(found, explanation))
     if as_json:
-        told = explanation_data.data(explanation, explaining.configuration, with_payload=payload)
+        told = data.data(explanation, explaining.configuration, with_payload=payload)
         output.data({"notices": notices, **told, "basis": dict(basis)})
         return
-    explanation_text.show(
-        explanation, explaining.configuration, Basis(basis, notices), with_payload=payload
-    )
+    page.show(explanation, explaining.configuration, Basis(basis, notices), with_payload=payload)
     is_of_ours = not explanation.answer.is_unknown_account
     if found.source is Source.SAMPLE and is_of_ours and not explanation.places:
         output.hint("A sample may be of your job: see --as-job, --as-environment, --as-project.")

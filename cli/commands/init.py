@@ -63,8 +63,9 @@ def init(
     ] = False,
 ) -> None:
     """Write a first afterrun.yaml. Where a secret is kept is asked for, never the secret."""
-    from cli import schema, starting
-    from cli.interview import Interview
+    from cli.check import schema
+    from cli.init import starting
+    from cli.init.interview import Interview
 
     if file.exists() and not force:
         raise Mistake(f"{file} is there already; --force writes over it")
@@ -119,7 +120,7 @@ def _write(path: Path, content: str, *, force: bool) -> None:
 
 def _then(file: Path) -> None:
     """Check what was written, and say what is next."""
-    from cli import checking
+    from cli.check import checking
     from cli.options import environ
 
     found = checking.checked(environ(file))

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from cli import apps, example, output, rendering, sample
+from cli import apps, example, output, sample
 from cli.exits import Exit
 from cli.options import Config, Json, environ
 from cli.output import Column
+from cli.render import rendering
 from shared.errors import Mistake
 from subscriber.actions import Verb
 from subscriber.configuration import Configuration

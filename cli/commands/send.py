@@ -59,22 +59,22 @@ def send(
     Exit codes: 0 it was taken (2xx), 4 it was refused (401: the wrong secret), 5 no answer or 5xx;
     1 it was taken without a signature.
     """
-    from cli import letter, letter_text, receiving, sending
-    from cli.webhooks import wanted
+    from cli.send import letter, page, sending
+    from cli.webhooks import receiving, wanted
 
     environ = options.environ(config, project, ledger)
     made = letter.letter(event, environ, wanted.url(url), is_new=new)
     signer = "" if unsigned else letter.signer(secret, environ)
     if dry_run:
-        letter_text.plan(made, signer, json=json)
+        page.plan(made, signer, json=json)
         return
     signature = sending.sign(made.body, letter.secret(signer, environ)) if signer else None
     with output.progress("Sending it ..."):
         answer = sending.posted(made.url, made.body, signature)
     if json:
-        output.data(letter_text.as_data(made, signer, answer))
+        output.data(page.as_data(made, signer, answer))
     else:
-        letter_text.show(made, signer, answer)
+        page.show(made, signer, answer)
     if not signer and receiving.is_taken(answer.status):
         raise typer.Exit(Exit.FOUND)
     if receiving.is_taken(answer.status) and not new:

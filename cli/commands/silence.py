@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from cli import apps, asking, output
-from cli.authors import author as author_of
-from cli.held_back import Known, Open, known
-from cli.options import Json, LedgerAt, Project, environ, existing_ledger
+from cli.events.open_alerts import Known, Open, known
+from cli.options import Json, LedgerAt, Project, duration, environ, existing_ledger
 from cli.output import Cell
+from cli.silence import held_back
+from cli.silence.authors import author as author_of
 from shared.errors import Failure, Mistake
-from subscriber import durations
 from subscriber.ledger.contract import Ledger
 from subscriber.settings import Places, places
 from subscriber.silences import MATCHERS, Silence, Silences
@@ -21,13 +21,6 @@ app = apps.made(help="Hold back what would be told, for a while.")
 SHOWN = 10  # open alerts that are named
 
 Names = list[str] | None
-
-
-def _duration(written: str) -> timedelta:
-    try:
-        return durations.parse(written)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _matcher(help_: str) -> Any:
@@ -43,7 +36,7 @@ def add(
     length: Annotated[
         timedelta,
         typer.Option(
-            "--for", metavar="LENGTH", parser=_duration, help="For how long: 90s, 10m, 2h, 7d."
+            "--for", metavar="LENGTH", parser=duration, help="For how long: 90s, 10m, 2h, 7d."
         ),
     ],
     comment: Annotated[str, typer.Option(metavar="TEXT", help="Why, in one line.")],
@@ -101,7 +94,7 @@ def add(
     now = datetime.now(UTC)
     with output.progress("Looking for what it holds back ..."):
         seen = _known(kept, now)
-    matched = seen.matched(silence) if seen else None
+    matched = held_back.matched(seen, silence) if seen else None
     if as_json:
         output.data(_data(silence, now) | {"holds_back": _open_data(matched)})
     else:
@@ -115,7 +108,7 @@ def add(
         output.entry(("→ ",), f"It ends early with: afterrun silence expire {silence.id}")
     if not author.strip():
         output.hint(f"The author is {who.name}, from {who.source}; --author names another.")
-    for name in seen.unknown(silence) if seen else ():
+    for name in held_back.unknown(seen, silence) if seen else ():
         output.warn(
             f"no event that came lately has such a {name}: is it spelt right? "
             f"({', '.join(silence.matchers[name])})"
@@ -172,8 +165,7 @@ def expire(
     wanted = list(dict.fromkeys(each for each in wanted if each in listed))
     if everything and wanted and not yes:
         show_list([listed[each] for each in wanted], now)
-        what = "1 silence" if len(wanted) == 1 else f"{len(wanted)} silences"
-        asking.go_on(f"End {what}?", yes=False)
+        asking.go_on(f"End {output.count(len(wanted), 'silence')}?")
     ended = [kept.expire(each) for each in wanted]
     if as_json:
         output.data([_data(each, datetime.now(UTC)) for each in ended])
@@ -216,7 +208,7 @@ def show_matched(matched: Sequence[Open] | None, now: datetime) -> None:
     if not matched:
         output.say("No open alert matches it now: it holds back what comes.")
         return
-    count = "1 open alert" if len(matched) == 1 else f"{len(matched)} open alerts"
+    count = output.count(len(matched), "open alert")
     output.say(f"{count} match{'es' if len(matched) == 1 else ''}; what follows is held back:")
     for each in matched[:SHOWN]:
         age = output.length(now - each.episode.since)

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from cli import apps, output
+from cli.deployed import TICKS
 from cli.options import Config, Json, LedgerAt, Project, environ, existing_ledger, unpushed
 from cli.output import Column
-from cli.working import TICK
+from cli.work.working import TICK
 from shared import settings
 from subscriber.ledger.contract import Ledger, Work
 
-DEFAULT_TOPIC = "dbt-cloud-ticks"
 LISTED = 100  # pieces of work that are told of; a tick takes up more
 
 COLUMNS = (Column("was due", whole=True), Column("what"), Column("now"))
@@ -28,7 +28,7 @@ def tick(
     topic: Annotated[
         str,
         typer.Option("--topic", metavar="NAME", help="The topic of ticks, short or full name."),
-    ] = DEFAULT_TOPIC,
+    ] = TICKS,
     here: Annotated[
         bool,
         typer.Option("--here", help="Do what is due in this process, with this configuration."),
@@ -48,7 +48,7 @@ def tick(
         return
     from subscriber.topic import Topic
 
-    named = settings.topic({"--topic": topic}, "--topic", DEFAULT_TOPIC)
+    named = settings.topic({"--topic": topic}, "--topic", TICKS)
     configured = settings.text(environ(project=project), "GOOGLE_CLOUD_PROJECT")
     with output.progress("Sending a tick ..."):
         full = settings.topic_path(named, settings.GoogleProject(configured or None))

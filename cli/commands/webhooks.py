@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import apps, options, output
+from cli import apps, asking, options, output
 from shared.errors import Mistake
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _connected(
 ) -> "Webhooks":
     from cli.webhooks import connecting
 
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         return connecting.connected(
             options.environ(config, project), connecting.Wanted(account, token, host)
         )
@@ -107,7 +107,7 @@ def list_(
     from cli.webhooks.concerns import concerns
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.listed()
     if json:
         output.data([shown.as_data(each, concerns(each, found)) for each in found])
@@ -128,7 +128,7 @@ def get(
 ) -> None:
     """One webhook, and what is wrong with it."""
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.get(id_)
     _show(found, [], json=json)
 
@@ -178,7 +178,7 @@ def create(
         job_ids=wanted.jobs(jobs),
     )
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Making the webhook …"):
+    with output.progress("Making the webhook ..."):
         known = webhooks.listed()
         if not force:
             wanted.check_alone(asked, known)
@@ -237,7 +237,7 @@ def update(
     if not changes:
         raise Mistake("nothing to change: say --url, --name, --events, --jobs, --active, …")
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Changing it …"):
+    with output.progress("Changing it ..."):
         others = webhooks.listed()
 
         def changed(found: "Subscription") -> "Subscription":
@@ -267,11 +267,10 @@ def try_out(
     The sample is of a run that does not exist. It reaches the subscriber, which records it as a
     test and tells nobody.
     """
-    from cli import receiving
-    from cli.webhooks import shown, testing
+    from cli.webhooks import receiving, shown, testing
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("dbt Cloud is testing the URL …"):
+    with output.progress("dbt Cloud is testing the URL ..."):
         result = testing.tested(webhooks, id_, time.sleep)
     if json:
         output.data(shown.test_as_data(result))
@@ -297,7 +296,7 @@ def events(
     from cli.webhooks import shown
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.events(id_)
     if json:
         output.data([shown.event_as_data(each) for each in found[:limit]])
@@ -323,7 +322,7 @@ def receipts(
     from cli.webhooks import shown
 
     webhooks = _connected(config, project, account, token, host)
-    with output.progress("Asking dbt Cloud …"):
+    with output.progress("Asking dbt Cloud ..."):
         found = webhooks.receipts(id_, event)
     if json:
         output.data([shown.receipt_as_data(each) for each in found])
@@ -360,7 +359,7 @@ def rotate(
     place = places.place(secret, options.environ(config, project))
     webhooks = _connected(config, project, account, token, host)
     if dry_run:
-        with output.progress("Asking dbt Cloud …"):
+        with output.progress("Asking dbt Cloud ..."):
             steps = rotating.plan(id_, webhooks.listed(), place)
         if json:
             output.data({"steps": steps})
@@ -394,20 +393,11 @@ def delete(
     """
     webhooks = _connected(config, project, account, token, host)
     if not yes:
-        with output.progress("Asking dbt Cloud …"):
+        with output.progress("Asking dbt Cloud ..."):
             found = webhooks.get(id_)
-        try:
-            is_sure = typer.confirm(
-                f"Delete {output.shown(found.name)}, which sends to "
-                f"{output.shown(found.client_url)}?",
-                err=True,
-            )
-        except typer.Abort:
-            raise Mistake("not deleted: nobody answered; say --yes") from None
-        if not is_sure:
-            output.hint("Not deleted.")
-            return
-    with output.progress("Deleting it …"):
+        name, url = output.shown(found.name), output.shown(found.client_url)
+        asking.go_on(f"Delete {name}, which sends to {url}?")
+    with output.progress("Deleting it ..."):
         webhooks.delete(id_)
     if json:
         output.data({"deleted": id_})

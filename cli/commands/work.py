@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli import apps, output, signals
-from cli.log_lines import Lines
+from cli import apps, output
 from cli.options import Config, LedgerAt, Project, environ, unpushed
+from cli.work import signals
+from cli.work.log_lines import Lines
 from shared import log
 from shared.settings import emulator_host, subscription_path, text, topic_path
 from subscriber.settings import DEFAULT_FILE, Settings
 
 if TYPE_CHECKING:
-    from cli.pulling import Subscription
-    from cli.working import Working
+    from cli.work.pulling import Subscription
+    from cli.work.working import Working
 
 HUNG_S = 600.0  # a tick takes up nothing after 45 s; one that has not ended then never will
 STDERR = 2  # as a file descriptor: whatever stands there instead
@@ -86,8 +87,8 @@ def _made(
     chosen: Settings, told: Mapping[str, str], tick_s: float
 ) -> "tuple[Working, Subscription]":
     """What works; ledger and subscription have been looked at."""
-    from cli.pulling import Subscription
-    from cli.working import Working, clock_until
+    from cli.work.pulling import Subscription
+    from cli.work.working import Working, clock_until
     from subscriber import wiring
 
     stopping = threading.Event()

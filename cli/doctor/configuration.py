@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from cli import output
 from cli.doctor.finding import About, Finding, Group
 from shared.errors import Mistake
 from subscriber import settings
@@ -39,12 +40,9 @@ def placed(environ: Mapping[str, str]) -> tuple[Places | None, list[Finding]]:
 
 
 def _said(found: Configuration, about: About) -> Iterator[Finding]:
-    counted = f"{many(len(found.rules), 'rule')}, {many(len(found.destinations), 'destination')}"
+    rules = output.count(len(found.rules), "rule")
+    counted = f"{rules}, {output.count(len(found.destinations), 'destination')}"
     where = found.lines.file if found.lines is not None else "none; the guides' variables rule"
     yield about.ok(f"{where}: {counted}")
     for warning in found.warnings:
         yield About(Group.CONFIGURATION, "to look at").warns(str(warning))
-
-
-def many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -6,17 +6,20 @@ from shlex import quote
 from urllib.parse import urlsplit
 
 from cli import output
-from cli.doctor.deployed import RECEIVER
+from cli.deployed import RECEIVER
 from cli.doctor.finding import About, Finding
+from cli.webhooks.concerns import concerns
 from subscriber.dbt_cloud.webhooks import Subscription
 
-COMPLETED, ERRORED = "job.run.completed", "job.run.errored"
-BOTH = "--events completed,errored"
+FAILURES = {"inactive", "failing", "no-completed"}
+"""Concerns because of which we are not told of runs; the others are to be looked at."""
+
+OF_SEVERAL = {"twice", "rotating"}
+
+Found = Iterator[Finding]
 
 
-def judged(
-    about: About, found: Sequence[Subscription], receiver: str, now: datetime
-) -> Iterator[Finding]:
+def judged(about: About, found: Sequence[Subscription], receiver: str, now: datetime) -> Found:
     """What there is to say of those that are ours among `found`.
 
     `receiver` is our receiver's URL; without one, a webhook to a service of its usual name is ours.
@@ -24,11 +27,8 @@ def judged(
     ours = [each for each in found if is_ours(each, receiver)]
     if ours:
         for each in ours:
-            yield from _one(about, each, now)
-        active = [each.id for each in ours if each.active]
-        if len(active) > 1:
-            said = f"{len(active)} active ones lead here: each event comes {len(active)} times"
-            yield about.warns(said, f"afterrun webhooks delete {quote(active[-1])}")
+            yield from _one(about, each, ours, now)
+        yield from _twice(about, ours)
     elif receiver:
         said = f"none of {len(found)} leads to {urlsplit(receiver).hostname}"
         yield about.fails(said, f"afterrun webhooks create --url {receiver}")
@@ -46,41 +46,34 @@ def is_ours(subscription: Subscription, receiver: str) -> bool:
     return host == _host(receiver) if receiver else host.startswith(RECEIVER)
 
 
-def _one(about: About, it: Subscription, now: datetime) -> Iterator[Finding]:
+def _one(about: About, it: Subscription, ours: Sequence[Subscription], now: datetime) -> Found:
     name = f"{it.name} ({it.id})" if it.name else it.id
-    update = f"afterrun webhooks update {quote(it.id)}"
-    if not it.active:
-        why = f": {it.deactivate_reason}" if it.deactivate_reason else ""
-        yield about.fails(f"{name} is deactivated{why}: nothing comes of it", f"{update} --active")
+    when = f" ({output.ago(it.dispatched_at, now)})" if it.dispatched_at else ""
+    wrong = {each.code: each for each in concerns(it, ours) if each.code not in OF_SEVERAL}
+    if "inactive" in wrong:
+        wrong = {"inactive": wrong["inactive"]}  # nothing else matters before it is mended
+    for code, concern in wrong.items():
+        said = f"{name}: {concern.text}{when if code == 'failing' else ''}"
+        is_failure = code in FAILURES
+        yield about.fails(said, concern.fix) if is_failure else about.warns(said, concern.fix)
+    if not {"inactive", "failing"} & wrong.keys():
+        answered = f"; its last delivery was answered {it.http_status_code}{when}"
+        is_new = it.http_status_code is None
+        yield about.ok(f"{name} is active{', and has sent nothing yet' if is_new else answered}")
+
+
+def _twice(about: About, ours: Sequence[Subscription]) -> Found:
+    """What there is to say of several that lead here, however their URLs go on behind the host."""
+    active = [each for each in ours if each.active]
+    if len(active) < 2:
         return
-    if COMPLETED not in it.event_types:
-        said = f"{name} does not tell of runs that completed: recoveries and refreshes need it"
-        yield about.fails(said, f"{update} {BOTH}")
-    elif ERRORED not in it.event_types:
-        said = f"{name} tells of no errored runs: of some that fail early nothing else is told"
-        yield about.warns(said, f"{update} {BOTH}")
-    if it.job_ids:
-        said = f"{name} is about {len(it.job_ids)} jobs only: a new job does not join it"
-        yield about.warns(said, f"{update} --all-jobs")
-    yield _delivery(about, it, name, now)
-
-
-def _delivery(about: About, it: Subscription, name: str, now: datetime) -> Finding:
-    status, at = it.http_status_code, it.dispatched_at
-    when = f", {output.ago(at, now)}" if at else ""
-    if status is None and at is None:
-        return about.ok(f"{name} is active, and has sent nothing yet")
-    if status is None:
-        return about.fails(
-            f"{name}: its last delivery got no answer{when}",
-            f"afterrun webhooks test {quote(it.id)}",
-        )
-    if 200 <= status < 300:
-        return about.ok(f"{name} is active; its last delivery was answered {status}{when}")
-    said = f"{name}: its last delivery was answered {status}{when}"
-    if status in (401, 403):
-        said += ": the receiver has another secret than this webhook"
-    return about.fails(said, f"afterrun webhooks test {quote(it.id)}")
+    found = (concern for each in active for concern in concerns(each, active))
+    rotating = next((each for each in found if each.code == "rotating"), None)
+    if rotating is not None:
+        yield about.warns(rotating.text, rotating.fix)
+        return
+    said = f"{len(active)} active ones lead here: each event comes {len(active)} times"
+    yield about.warns(said, f"afterrun webhooks delete {quote(active[-1].id)}")
 
 
 def _host(url: str) -> str:

@@ -114,14 +114,14 @@ def _out_of_reach(patient: Patient, groups: frozenset[Group]) -> Iterator[str]:
     if found is not None:
         refs = [ref for ref in secrets.uses(found) if patient.is_out_of_reach(ref)]
         if refs and Group.SECRETS in groups:
-            yield configuration.many(len(refs), "secret")
+            yield output.count(len(refs), "secret")
         token = secret_refs.parse(found.dbt_cloud.token.get_secret_value())
         if Group.DBT_CLOUD in groups and patient.is_out_of_reach(token):
             yield "dbt Cloud"
         named = found.destinations.values()
         hidden = [each for each in named if destinations.out_of_reach(patient, each)]
         if hidden and Group.DESTINATIONS in groups:
-            yield configuration.many(len(hidden), "destination")
+            yield output.count(len(hidden), "destination")
     if places is not None:
         if Group.LEDGER in groups and ledger.is_out_of_reach(patient, places):
             yield "the ledger"

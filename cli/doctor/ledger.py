@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from cli import output
+from cli.deployed import TICK_JOB
 from cli.doctor import firestore, left_open, sqlite
-from cli.doctor.deployed import TICK
 from cli.doctor.finding import About, Finding, Group
 from cli.doctor.patient import Patient
 from cli.doctor.running import Check
@@ -100,7 +100,7 @@ def judged_due(
     longest = late[0].due_at
     since = output.length(now - longest) if longest else "?"
     said = f"{_counted(late)} overdue, the oldest for {since}: ticks do not come, or all fail"
-    job = f"gcloud scheduler jobs describe {TICK} --location={region or 'REGION'}"
+    job = f"gcloud scheduler jobs describe {TICK_JOB} --location={region or 'REGION'}"
     return about.fails(said, f"{job} --project={project}; on a machine of your own: afterrun work")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from cli.doctor.deployed import Accounts
+from cli.deployed import Accounts
 from cli.doctor.google import Google, MayNot, NotFound
 from cli.doctor.once import Once
 from shared.secret_refs import SecretRef

@@ -10,8 +10,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from cli.deployed import PUBSUB_AGENT, TICKS, member
 from cli.doctor import pubsub_settings as judging
-from cli.doctor.deployed import PUBSUB_AGENT, TICKS, member
 from cli.doctor.finding import About, Finding, Group
 from cli.doctor.google import MayNot, NotFound
 from cli.doctor.patient import Patient

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from cli.doctor.deployed import member
+from cli.deployed import member
 from cli.doctor.finding import About, Finding, Group
 from cli.doctor.google import LOG_IN, MayNot, NotFound
 from cli.doctor.patient import Patient

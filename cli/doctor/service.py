@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
+from cli.deployed import RECEIVER, SUBSCRIBER, TICK_JOB, TICKS
 from cli.doctor import service_settings as judging
-from cli.doctor.deployed import RECEIVER, SUBSCRIBER, TICK, TICKS
 from cli.doctor.finding import About, Finding, Group
 from cli.doctor.google import Google, MayNot, NotFound
 from cli.doctor.patient import Patient
@@ -33,7 +33,7 @@ def checks(patient: Patient) -> list[Check]:
         if looking.region:
             found[RECEIVER] = looking.receiver
             found[SUBSCRIBER] = looking.subscriber
-            found[TICK] = looking.tick
+            found[TICK_JOB] = looking.tick
         else:
             found["services"] = looking.nowhere
     return [Check(Group.SERVICE, name, act) for name, act in found.items()]
@@ -107,10 +107,10 @@ class Looking:
         yield from self._service(SUBSCRIBER, judge)
 
     def tick(self) -> Iterator[Finding]:
-        about, name = _about(TICK), f"{self._at}/jobs/{TICK}"
+        about, name = _about(TICK_JOB), f"{self._at}/jobs/{TICK_JOB}"
         topic = f"projects/{self._project}/topics/{TICKS}"
         create = (
-            f"gcloud scheduler jobs create pubsub {TICK} --location={self.region} "
+            f"gcloud scheduler jobs create pubsub {TICK_JOB} --location={self.region} "
             f"--project={self._project} --schedule='* * * * *' --topic={TICKS} "
             "--message-body=tick --attributes=content=tick"
         )

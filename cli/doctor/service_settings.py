@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from cli import output
-from cli.doctor.deployed import RECEIVER, SUBSCRIBER, TICK, member
+from cli.deployed import RECEIVER, SUBSCRIBER, TICK_JOB, member
 from cli.doctor.finding import About, Finding
 from subscriber.dbt_cloud.account import time_of
 from subscriber.outbound import Reply
@@ -93,10 +93,10 @@ def tick(about: About, told: Told, topic: str, where: str, now: datetime) -> Fin
     """Whether the scheduler's job ticks each minute."""
     if told.get("state") != "ENABLED":
         said = f"it is {str(told.get('state', 'off')).lower()}: nothing ticks"
-        return about.fails(said, f"gcloud scheduler jobs resume {TICK} {where}")
+        return about.fails(said, f"gcloud scheduler jobs resume {TICK_JOB} {where}")
     target = told.get("pubsubTarget")
     target = target if isinstance(target, dict) else {}
-    update = f"gcloud scheduler jobs update pubsub {TICK} {where}"
+    update = f"gcloud scheduler jobs update pubsub {TICK_JOB} {where}"
     if target.get("topicName") != topic:
         return about.fails(f"it does not publish to {topic}", f"{update} --topic={topic}")
     if (target.get("attributes") or {}).get("content") != "tick":
@@ -113,10 +113,12 @@ def tick(about: About, told: Told, topic: str, where: str, now: datetime) -> Fin
     )
     if failed:
         said = f"its last try failed (code {failed})"
-        return about.fails(said, f"gcloud scheduler jobs describe {TICK} {where}")
+        return about.fails(said, f"gcloud scheduler jobs describe {TICK_JOB} {where}")
     if last is not None and now - last > LATE:
         said = f"it ticked {output.ago(last, now)} for the last time"
-        return about.fails(said, f"gcloud scheduler jobs run {TICK} {where}, and look at its log")
+        return about.fails(
+            said, f"gcloud scheduler jobs run {TICK_JOB} {where}, and look at its log"
+        )
     return about.ok(
         "ticks each minute" + (f", {output.ago(last, now)} the last time" if last else "")
     )

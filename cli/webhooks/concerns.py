@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 from urllib.parse import urlsplit
 
-from cli import receiving
+from cli.webhooks import receiving
 from subscriber.dbt_cloud.webhooks import EVENT_TYPES, Subscription
 
 COMPLETED, ERRORED = "job.run.completed", "job.run.errored"
@@ -21,7 +22,8 @@ class Concern:
 
 def concerns(webhook: Subscription, others: Sequence[Subscription] = ()) -> list[Concern]:
     """What is wrong with `webhook`, among all those of its account."""
-    update = f"afterrun webhooks update {webhook.id}"
+    id_ = quote(webhook.id)
+    update = f"afterrun webhooks update {id_}"
     found = []
     if not webhook.active:
         reason = f" ({webhook.deactivate_reason})" if webhook.deactivate_reason else ""
@@ -33,9 +35,12 @@ def concerns(webhook: Subscription, others: Sequence[Subscription] = ()) -> list
                 f"{update} --active",
             )
         )
-    if webhook.dispatched_at is not None and not receiving.is_taken(webhook.http_status_code):
-        said = receiving.meaning(webhook.http_status_code)
-        found.append(Concern("failing", f"its last delivery failed: {said}"))
+    status = webhook.http_status_code
+    was_sent_to = webhook.dispatched_at is not None or status is not None
+    if was_sent_to and not receiving.is_taken(status):
+        said = receiving.meaning(status)
+        test = f"afterrun webhooks test {id_}"
+        found.append(Concern("failing", f"its last delivery failed: {said}", test))
     if ERRORED not in webhook.event_types:
         found.append(
             Concern(
@@ -74,7 +79,7 @@ def concerns(webhook: Subscription, others: Sequence[Subscription] = ()) -> list
                 "rotating",
                 f"the rotation of {former.id} has not ended: both send, and each event comes "
                 "twice; run it again",
-                f"afterrun webhooks rotate {former.id} --secret REF",
+                f"afterrun webhooks rotate {quote(former.id)} --secret REF",
             )
         )
     elif twins:

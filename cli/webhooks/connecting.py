@@ -12,7 +12,6 @@ from shared.settings import GoogleProject, check_url, secret_manager_host, text
 
 if TYPE_CHECKING:
     from subscriber.configuration import DbtCloudSettings
-    from subscriber.dbt_cloud.admin import Admin
     from subscriber.dbt_cloud.webhooks import Webhooks
 
 _NOTHING = (
@@ -42,6 +41,7 @@ def reader(environ: Mapping[str, str]) -> SecretReader:
 def connected(environ: Mapping[str, str], wanted: Wanted) -> "Webhooks":
     """The webhooks of that account. Reads the token, and may ask which accounts it can see."""
     from subscriber.dbt_cloud import hosts
+    from subscriber.dbt_cloud.account import ids_of_accounts
     from subscriber.dbt_cloud.admin import Admin
     from subscriber.dbt_cloud.webhooks import Webhooks
     from subscriber.outbound import Outbound
@@ -52,7 +52,7 @@ def connected(environ: Mapping[str, str], wanted: Wanted) -> "Webhooks":
     base_url = chosen.base_url or hosts.admin_url(chosen.host)
     admin = Admin(base_url, lambda: token, Outbound())
     accounts = [wanted.account] if wanted.account else [str(each) for each in chosen.accounts]
-    return Webhooks(admin, _only(accounts or _seen(admin)))
+    return Webhooks(admin, _only(accounts or ids_of_accounts(admin)))
 
 
 def _chosen(environ: Mapping[str, str], wanted: Wanted) -> "DbtCloudSettings":
@@ -91,13 +91,6 @@ def _at(chosen: "DbtCloudSettings", host: str) -> "DbtCloudSettings":
     except Mistake as mistake:
         raise Mistake(f"--host: {mistake}") from None
     return chosen.model_copy(update={"base_url": url})
-
-
-def _seen(admin: "Admin") -> list[str]:
-    from subscriber.dbt_cloud.webhooks import in_words
-
-    with in_words(admin.base_url):
-        return sorted(admin.accounts())
 
 
 def _only(accounts: list[str]) -> str:

@@ -8,8 +8,7 @@ new one. What is done is seen in dbt Cloud itself: whoever is interrupted does i
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from cli import receiving
-from cli.webhooks import creating, proof, testing
+from cli.webhooks import creating, proof, receiving, testing
 from cli.webhooks.concerns import mark
 from cli.webhooks.places import Place
 from shared.errors import Failure, Mistake, PermanentFailure, TemporaryFailure

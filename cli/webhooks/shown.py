@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cli import output, receiving
+from cli import output
 from cli.output import Cell, Column
+from cli.webhooks import receiving
 from cli.webhooks.concerns import Concern, concerns
 from cli.webhooks.testing import Result
 from subscriber.dbt_cloud.webhook_log import Receipt, SentEvent

@@ -22,6 +22,13 @@ PAGE = 100  # the most that dbt Cloud lists at once
 PAGES_LIMIT = 5_000  # of one list; a server that lists the same for ever is noticed then
 PAGE_LIMIT_BYTES = 16_000_000
 
+NOT_TAKEN = (
+    "answered 401, invalid token: it is mistyped or expired, or belongs to another account, region "
+    "or host; the host (`dbt_cloud.host`) must be your account's access URL (in dbt Cloud: Account "
+    "settings, Access URLs), for example ab123.us1.dbt.com"
+)
+"""What an operator is told of a 401, behind the name of the host."""
+
 _DELETED = 2
 _ENDED = {10: "Success", 20: "Errored", 30: "Cancelled"}
 
@@ -147,10 +154,7 @@ def _explained(admin: Admin, refused: Refused, what: str) -> Refused:
     host = urlsplit(admin.base_url).hostname or "?"
     match refused.status:
         case 401:
-            why = (
-                f"{host} refused the token; is it this account's, and is the host the account's "
-                "access URL?"
-            )
+            why = f"{host} {NOT_TAKEN}"
         case 403 | 404:
             why = (
                 f"{host} shows this token {what} ({refused.status}): is the account right, and may "

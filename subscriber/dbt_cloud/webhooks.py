@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from shared.errors import Mistake, TemporaryFailure
 from subscriber.dbt_cloud import lenient, webhook_log
+from subscriber.dbt_cloud.account import NOT_TAKEN
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.webhook_log import Receipt, SentEvent, Tested
 from subscriber.diagnosis import clean
@@ -190,9 +191,7 @@ def in_words(base_url: str) -> Iterator[None]:
 _NOT_THE_API = "what answered is not dbt Cloud's webhooks API: is its URL right?"
 
 _REFUSALS = {
-    401: "answered 401, invalid token: it is mistyped or expired, or belongs to another account, "
-    "region or host; the host must be your account's access URL (in dbt Cloud: Account settings, "
-    "Access URLs), for example ab123.us1.dbt.com",
+    401: NOT_TAKEN,
     403: f"answered 403: managing webhooks takes a token with the permission {MANAGERS}",
     404: "answered 404: there is no such thing in this account, or this token may not see it; "
     f"managing webhooks takes a token with the permission {MANAGERS}",

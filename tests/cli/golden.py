@@ -1,22 +1,22 @@
-"""Writes `tests/golden/cli` anew: `python -m tests.cli.golden`; look at what changed."""
+"""What people look at, kept as files: a change of it is seen by whoever reads the change.
 
-import contextlib
-import tempfile
+`WRITE_GOLDEN=1 make test ARGS="tests/cli"` writes them anew; look at what changed.
+"""
+
+import os
 from pathlib import Path
 
-from tests.cli.running import afterrun
-from tests.cli.test_explain import AT, GOLDEN, READ, RULES
+FOLDER = Path(__file__).parents[1] / "golden" / "cli"
 
 
-def main() -> None:
-    GOLDEN.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        Path("afterrun.yaml").write_text(RULES)
-        for name in READ:
-            out = afterrun("explain", name, "--at", AT).out
-            (GOLDEN / f"explain-{name}.txt").write_text(out, encoding="utf-8")
-        (GOLDEN / "render.txt").write_text(afterrun("render").out, encoding="utf-8")
+def is_golden(name: str, text: str) -> bool:
+    """Whether `text` is what the file of that name holds. With WRITE_GOLDEN=1 it is written."""
+    if os.environ.get("WRITE_GOLDEN") == "1":
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return kept(name) == text
 
 
-if __name__ == "__main__":
-    main()
+def kept(name: str) -> str:
+    """What the file of that name holds; empty if there is none."""
+    path = FOLDER / name
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

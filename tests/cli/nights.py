@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from subscriber.rules import Rule
 from subscriber.run import Answer
 from subscriber.silences import Silence
 from tests.builders import Clock, a_body
+from tests.cli.running import Ran, afterrun
 from tests.subscriber.runs import ITEMS, ORDERS, Runs, silenced
 from tests.subscriber.story import Story, a_rule
 from tests.subscriber.test_following import Followed
@@ -154,3 +155,17 @@ def on_sqlite(folder: Path, clock: Clock) -> tuple[Night, str]:
     """A night that is kept in a file, and what `--ledger` says of it."""
     path = folder / "afterrun.db"
     return Night(SqliteLedger(path), clock), f"sqlite:{path}"
+
+
+class Place:
+    """A ledger of tonight, and how a command line names it."""
+
+    def __init__(self, night: Night, where: str, **environ: str) -> None:
+        self.night, self.where, self.environ = night, where, environ
+
+    def run(self, *arguments: str, columns: int = 80) -> Ran:
+        return afterrun(*arguments, "--ledger", self.where, environ=self.environ, columns=columns)
+
+
+def tonight() -> Clock:
+    return Clock(datetime.now(UTC) - timedelta(hours=3))

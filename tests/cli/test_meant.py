@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli import meant
-from cli.meant import PAGE, Source, source
+from cli.events.newest import PAGE
+from cli.meant import Source, source
 from shared.errors import Mistake, PermanentFailure
 from subscriber.ledger.contract import Kind, Work
 from subscriber.ledger.memory import MemoryLedger

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cli.working import STOP_S
+from cli.work.working import STOP_S
 from shared import secret_refs
 from tests.test_image import FOLDERS, ROOT, arguments_of
 

@@ -97,7 +97,7 @@ def test_who_does_not_say_yes_changes_nothing(shell: Shell) -> None:
     ran = shell.deploy("up", typed="n\n")
 
     assert ran.code == 1
-    assert "Go ahead? [y/N]" in ran.out
+    assert "Go ahead? [y/N]" in ran.err
     assert shell.cloud.google.changes == []
 
 

@@ -31,7 +31,7 @@ def test_one_that_delivers_both_events_to_us_is_well() -> None:
 
     assert (found.state, found.said) == (
         State.OK,
-        "afterrun (wsu_1) is active; its last delivery was answered 202, 3 h ago",
+        "afterrun (wsu_1) is active; its last delivery was answered 202 (3 h ago)",
     )
 
 
@@ -46,23 +46,27 @@ def test_one_that_has_sent_nothing_yet_is_well() -> None:
     [
         (
             {"active": False, "deactivate_reason": "5 failures"},
-            *(State.FAILS, "deactivated: 5 failures", "afterrun webhooks update wsu_1 --active"),
+            *(
+                State.FAILS,
+                "it is deactivated (5 failures)",
+                "afterrun webhooks update wsu_1 --active",
+            ),
         ),
         (
             {"http_status_code": 401},
-            *(State.FAILS, "another secret", "afterrun webhooks test wsu_1"),
+            *(State.FAILS, "wrong signature", "afterrun webhooks test wsu_1"),
         ),
         ({"http_status_code": 503}, State.FAILS, "answered 503", "afterrun webhooks test wsu_1"),
         ({"http_status_code": None}, State.FAILS, "no answer", "afterrun webhooks test wsu_1"),
         (
             {"event_types": ("job.run.errored",)},
-            *(State.FAILS, "not tell of runs that completed", "--events completed,errored"),
+            *(State.FAILS, "without job.run.completed", "--events completed,errored"),
         ),
         (
             {"event_types": ("job.run.completed",)},
-            *(State.WARN, "no errored runs", "--events completed,errored"),
+            *(State.WARN, "without job.run.errored", "--events completed,errored"),
         ),
-        ({"job_ids": ("1", "2")}, State.WARN, "about 2 jobs only", "--all-jobs"),
+        ({"job_ids": ("1", "2")}, State.WARN, "it lists its jobs (2)", "--all-jobs"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_said_with_its_fix(
@@ -80,6 +84,14 @@ def test_two_that_lead_here_send_each_event_twice() -> None:
         State.WARN,
         "2 active ones lead here: each event comes 2 times",
     )
+
+
+def test_a_rotation_that_has_not_ended_is_to_be_ended() -> None:
+    second = replace(OURS, id="wsu_2", description="[in place of wsu_1]")
+
+    found = judged(OURS, second)[-1]
+
+    assert (found.state, found.mend) == (State.WARN, "afterrun webhooks rotate wsu_1 --secret REF")
 
 
 def test_those_of_others_are_none_of_ours() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.exits import Exit
 from lab.dbt_cloud import access
 from lab.faults import Fault
 from lab.secrets import ADD, CREATE
@@ -273,14 +274,14 @@ def test_a_change_that_makes_no_sense_is_a_mistake(
 def test_it_is_asked_before_it_is_deleted(side: Side, answer: str, *, is_deleted: bool) -> None:
     ran = side.run("delete", side.had().id, answers=answer)
 
-    assert ran.code == 0
+    assert ran.code == (0 if is_deleted else Exit.FOUND)
     assert (side.all == []) is is_deleted
 
 
 def test_without_an_answer_nothing_is_deleted(side: Side) -> None:
     ran = side.run("delete", side.had().id)
 
-    assert ran.code == 3
+    assert ran.code == Exit.USAGE
     assert "say --yes" in ran.err
     assert len(side.all) == 1
 

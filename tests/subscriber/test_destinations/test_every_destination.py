@@ -341,6 +341,8 @@ def test_looking_at_what_refuses_its_credential_is_a_failure_where_it_is_tried(
 
 
 def test_looking_at_what_is_away_is_a_temporary_failure(world: World, faults: Faults) -> None:
+    if type(world.destination).examine is Destination.examine:
+        pytest.skip("nothing of it can be seen without telling somebody")
     faults.always(Fault("cut"))
 
     with pytest.raises(TemporaryFailure):
