@@ -15,8 +15,10 @@ app = apps.made()
 
 
 @app.command(
-    epilog="Example: afterrun init --yes --account 12345 --pagerduty secret:pd-routing-key "
-    "--slack secret:slack-data-alerts"
+    epilog=apps.examples(
+        "afterrun init --yes --account 12345 --pagerduty secret:pd-routing-key "
+        "--slack secret:slack-data-alerts"
+    )
 )
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write.")] = Path(

@@ -35,8 +35,10 @@ def _matcher(help_: str) -> Any:
 
 
 @app.command(
-    epilog="Examples: afterrun silence add --job 'Daily build' --for 2h --comment 'being fixed'; "
-    "afterrun silence add --environment Staging --environment Dev --for 3d --comment move"
+    epilog=apps.examples(
+        "afterrun silence add --job 'Daily build' --for 2h --comment 'being fixed'",
+        "afterrun silence add --environment Staging --environment Dev --for 3d --comment move",
+    )
 )
 def add(
     *,
@@ -123,7 +125,7 @@ def add(
     _warn_of_destinations(silence)
 
 
-@app.command("list", epilog="Example: afterrun silence list --all")
+@app.command("list", epilog=apps.examples("afterrun silence list --all"))
 def list_(
     *,
     everything: Annotated[
@@ -133,7 +135,7 @@ def list_(
     ledger: LedgerAt = None,
     as_json: Json = False,
 ) -> None:
-    """List the silences that are active: who, until when, why, and what they match."""
+    """List the active silences: who, until when, why, what they match."""
     found = places(environ(project=project, ledger=ledger))
     with output.progress("Reading the ledger ..."):
         listed = _silences(found, existing_ledger(found)).listed()
@@ -148,7 +150,9 @@ def list_(
         output.hint(f"{ended} ended in the last week: --all lists them too.")
 
 
-@app.command(epilog="Examples: afterrun silence expire 5115e9ce; afterrun silence expire --all")
+@app.command(
+    epilog=apps.examples("afterrun silence expire 5115e9ce", "afterrun silence expire --all")
+)
 def expire(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID", help="Which.", show_default=False)
