@@ -41,6 +41,14 @@ class Commands(TyperGroup):
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Options before the command are few; what belongs to a command is said to."""
+        own = {name for each in self.get_params(ctx) for name in each.opts}
+        name = args[0].partition("=")[0] if args else ""
+        if name.startswith("-") and name not in own and len(args) > 1:
+            ctx.fail(f"No such option: {name}. Those of a command stand behind its name.")
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Which command `args` begin with; of none, what may have been meant is said.
 

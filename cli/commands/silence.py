@@ -11,7 +11,7 @@ from cli.authors import author as author_of
 from cli.held_back import Known, Open, known
 from cli.options import Json, LedgerAt, Project, environ, existing_ledger
 from cli.output import Cell
-from shared.errors import Failure, Mistake
+from shared.errors import Failure, Mistake, PermanentFailure
 from subscriber import durations
 from subscriber.ledger.contract import Ledger
 from subscriber.settings import Places, places
@@ -165,13 +165,14 @@ def expire(
     as_json: Json = False,
 ) -> None:
     """End silences now. What they held back and still lasts is told within five minutes."""
+    ids = [each.strip() for each in ids or []]
     if bool(ids) == everything:
         raise typer.BadParameter("name silences by their ids, or say --all")
     found = places(environ(project=project, ledger=ledger))
     kept = _silences(found, existing_ledger(found))
     now = datetime.now(UTC)
     listed = {each.id: each for each in kept.listed()}
-    wanted = list(ids or [each.id for each in listed.values() if each.is_active(now)])
+    wanted = ids or [each.id for each in listed.values() if each.is_active(now)]
     unknown = [each for each in wanted if each not in listed]
     wanted = list(dict.fromkeys(each for each in wanted if each in listed))
     if everything and wanted and not yes:
@@ -189,7 +190,7 @@ def expire(
         if not ended and not unknown:
             output.say("No silence is active.", "dim")
     if unknown:
-        raise Mistake(
+        raise PermanentFailure(
             f"no silence has the id {', '.join(unknown)}: it never existed, or ended more than a "
             "week ago"
         )

@@ -87,6 +87,13 @@ def test_an_unknown_option_is_a_wrong_command_line(path: tuple[str, ...]) -> Non
     assert "--nonsense" in ran.err
 
 
+def test_an_option_before_its_command_is_told_where_it_belongs() -> None:
+    ran = afterrun("--json", "events")
+
+    assert ran.code == Exit.USAGE
+    assert "No such option: --json. Those of a command stand behind its name." in ran.err
+
+
 @pytest.mark.parametrize(
     ("written", "meant"), [("expalin", "explain"), ("dead-letter", "dead-letters")]
 )
