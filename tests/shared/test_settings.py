@@ -148,7 +148,7 @@ def test_without_a_project_the_failure_says_what_to_set() -> None:
     )
 
     assert asked.returncode == 1
-    assert "PermanentFailure: no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT" in (
+    assert "NotSet: no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT" in (
         asked.stderr
     )
 
