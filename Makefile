@@ -26,13 +26,16 @@ test: $(READY)
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.cloudbuild cloudbuild.yaml
 	$(VENV)/bin/pytest $(ARGS)
 
+# stops at once, in words, where one of the two is not given
+PLACE = $(if $(and $(PROJECT),$(REGION)),--project="$(PROJECT)" --region="$(REGION)",$(error write: make $@ PROJECT=my-project REGION=europe-west1))
+
 deploy: $(READY)
-	@$(VENV)/bin/python -m deploy up --project="$(PROJECT)" --region="$(REGION)" $(ARGS)
+	@$(VENV)/bin/python -m deploy up $(PLACE) $(ARGS)
 
 undeploy: $(READY)
-	@$(VENV)/bin/python -m deploy down --project="$(PROJECT)" --region="$(REGION)" $(ARGS)
+	@$(VENV)/bin/python -m deploy down $(PLACE) $(ARGS)
 
-$(READY): requirements-dev.txt pyproject.toml
+$(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Afterrun needs Python 3.11 to 3.13; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
 	@echo "Installing into $(VENV) (once, about a minute) ..."
 	@rm -rf $(VENV)

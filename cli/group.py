@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -39,6 +40,24 @@ class Commands(TyperGroup):
             command.name = cmd_name
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Options before the command are few; what belongs to a command is said to."""
+        own = {name for each in self.get_params(ctx) for name in each.opts}
+        name = args[0].partition("=")[0] if args else ""
+        if name.startswith("-") and name not in own and len(args) > 1:
+            ctx.fail(f"No such option: {name}. Those of a command stand behind its name.")
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Which command `args` begin with; of none, what may have been meant is said.
+
+        Typer looks among the commands that have been loaded, which are none.
+        """
+        known = self.list_commands(ctx)
+        if args[0] not in known and (near := get_close_matches(args[0], known, n=1)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The commands under what one wants to do with them."""

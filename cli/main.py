@@ -1,5 +1,6 @@
 """The command `afterrun`: the same parts as the service, by hand."""
 
+import codecs
 import logging
 import sys
 from typing import Annotated
@@ -33,12 +34,25 @@ def root(
         output.raw(ctx.get_help())
 
 
+PLAIN = {"✓": "+", "✗": "-", "→": ">", "·": "|", "…": "~", "█": "#"}
+"""What stands for our own marks where the terminal's encoding has no such character."""
+
+
 def main() -> None:
     """The entry point; ends the process with 0 or one of `Exit`."""
     # a terminal that lacks a character shows another one instead of a traceback
+    codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="plain")  # type: ignore[union-attr]
     app(prog_name="afterrun")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What is printed in place of characters that cannot be, as many as they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(PLAIN.get(each, "?") for each in lost), error.end
 
 
 if __name__ == "__main__":

@@ -50,14 +50,20 @@ class Cell:
     style: Style = ""
 
 
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read it has gone: `Commands` says with which code that ends, Rich would say 1."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Where results go. Made anew each time: a test, or a pipe, may have replaced the stream."""
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return _Screen(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def beside() -> Console:
     """Where all goes that is no result: hints, progress, failures."""
-    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    return _Screen(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
 class Own(str):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-DECLARED = Path(__file__).with_name("firestore.indexes.json")
+DECLARED = Path(__file__).parent.parent / "subscriber" / "ledger" / "firestore.indexes.json"
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 

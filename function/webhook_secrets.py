@@ -91,5 +91,5 @@ class WebhookSecrets:
 
 _NONE = (
     "no webhook secret is configured: set WEBHOOK_SECRETS to where dbt Cloud's secret is kept, "
-    "for example secret:dbt-webhook"
+    "for example secret:dbt-cloud-webhook"
 )

@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+import shlex
 import signal
 import threading
+from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 
@@ -52,9 +55,16 @@ def _stay(console: Console, here: World) -> None:
     event = cloud.webhooks.event(cloud.run(sample="failing_test"), "job.run.completed")
     console.print()
     console.print(
-        f"""[bold]All of it stays up until Ctrl-C.[/] Post a dbt Cloud event, signed with the secret
-{WEBHOOK_SECRET}, to {here.receiver.url}, for example:
-"""
+        f"""[bold]All of it stays up until Ctrl-C.[/] To look at it, in another terminal:
+
+source {shlex.quote(str(_environment(here.operator)))}
+afterrun events
+afterrun doctor
+afterrun send failed-model --new --url {here.receiver.url}
+
+By hand, an event is signed with the secret {WEBHOOK_SECRET}:
+""",
+        soft_wrap=True,
     )
     console.print(
         f"""BODY='{_in_lines(event.body)}'
@@ -67,6 +77,14 @@ curl {here.receiver.url} -d "$BODY" -H "Authorization: ${{SIGNATURE%% *}}"
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     console.print("Stopped.")
+
+
+def _environment(operator: Mapping[str, str]) -> Path:
+    """A file for a shell, beside the configuration, that points `afterrun` at this world."""
+    path = Path(operator["AFTERRUN_CONFIG"]).with_name("environment")
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in operator.items()]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
 
 
 def _in_lines(body: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import functions, queue, stand_ins
+from lab.dbt_cloud import access
 from lab.functions import Function
 from lab.pubsub.server import PubSub, Running
 from lab.queue import Queue
@@ -16,6 +17,7 @@ from lab.stand_ins import StandIns
 from lab.ticker import ticking
 from lab.timeline import Timeline
 
+_RECEIVES = {"WEBHOOK_SECRETS": "secret:dbt-webhook-secret"}
 _SHOWN = ("destination", "verb", "status", "reason", "event_type", "url")
 
 
@@ -28,6 +30,8 @@ class World:
     queue: Queue
     receiver: Function
     subscriber: Function
+    operator: Mapping[str, str]
+    """The variables with which `afterrun` looks at this world."""
 
     def undelivered(self, subscription: str) -> int:
         """How many messages a subscription, given by its short name, still holds."""
@@ -56,13 +60,19 @@ def running(timeline: Timeline) -> Iterator[World]:
         ):
             made.push_to(f"{subscribes.url}/")
             with ticking(made.publisher, made.ticks):
-                yield World(stands, pubsub, made, receives, subscribes)
+                operator = {
+                    **_google(stands, pubsub.host),
+                    **_RECEIVES,
+                    **_kept_in(Path(folder)),
+                    "DBT_ADMIN": access.MANAGER_TOKEN,
+                }
+                yield World(stands, pubsub, made, receives, subscribes, operator)
 
 
 @contextmanager
 def receiver(stands: StandIns, pubsub_host: str, folder: Path) -> Iterator[Function]:
     """The receiver as a process."""
-    environ = _google(stands, pubsub_host) | {"WEBHOOK_SECRETS": "secret:dbt-webhook-secret"}
+    environ = _google(stands, pubsub_host) | _RECEIVES
     with functions.running(
         "receiver",
         "function/main.py",
@@ -79,11 +89,8 @@ def subscriber(
     stands: StandIns, pubsub_host: str, folder: Path, environ: Mapping[str, str]
 ) -> Iterator[Function]:
     """A subscriber as a process; its ledger is a SQLite file in `folder` unless `environ` says."""
-    settings = {
-        "AFTERRUN_CONFIG": str(stands.configuration(folder)),
-        "LEDGER": f"sqlite:{folder / 'afterrun.db'}",
-        "THREADS": "16",
-    }
+    stands.configuration(folder)
+    settings = _kept_in(folder) | {"THREADS": "16"}
     with functions.running(
         "subscriber",
         "subscriber/main.py",
@@ -93,6 +100,13 @@ def subscriber(
         cwd=folder,
     ) as function:
         yield function
+
+
+def _kept_in(folder: Path) -> dict[str, str]:
+    return {
+        "AFTERRUN_CONFIG": str(folder / "afterrun.yaml"),
+        "LEDGER": f"sqlite:{folder / 'afterrun.db'}",
+    }
 
 
 def _google(stands: StandIns, pubsub_host: str) -> dict[str, str]:

@@ -197,7 +197,9 @@ def _ledger(environ: Mapping[str, str]) -> LedgerSettings:
                 "set it to firestore:PROJECT/DATABASE"
             )
         if kind == "sqlite" and not Path(where).parent.is_dir():
-            raise Mistake("LEDGER: the folder of this file does not exist; create it")
+            raise Mistake(
+                f"LEDGER: the folder of {where} does not exist; create it, or name another place"
+            )
         return LedgerSettings(cast("Literal['sqlite', 'memory']", kind), where)
     raise Mistake("LEDGER: write sqlite:PATH, firestore:PROJECT/DATABASE or memory:")
 

@@ -59,7 +59,9 @@ class Topic:
             raise PermanentFailure(f"the {self._called} {topic}: not valid, or too large") from None
         except GoogleAuthError:
             raise PermanentFailure(NO_CREDENTIALS) from None
-        except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
+        except (exceptions.RetryError, exceptions.ServiceUnavailable, exceptions.DeadlineExceeded):
+            raise TemporaryFailure(f"the {self._called}: Pub/Sub does not answer") from None
+        except exceptions.GoogleAPICallError as error:
             raise TemporaryFailure(f"the {self._called}: {type(error).__name__}") from None
 
     def _connected(self) -> Any:

@@ -70,7 +70,7 @@ def parse(text: str, file: str) -> tuple[Any, Lines]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = ", ".join(filter(None, (error.context, error.problem)))
-        what = f"not YAML: {_QUOTED.sub(_shown, problem)}"
+        what = f"not YAML: {_QUOTED.sub(_shown, problem)}{_begun(error)}"
         raise Mistakes([Finding(what, file, *(_place(mark) if mark else START))]) from None
     except yaml.reader.ReaderError as error:
         what = "not YAML: a character that may not be in it"
@@ -86,6 +86,15 @@ def parse(text: str, file: str) -> tuple[Any, Lines]:
     if read.mistakes:
         raise Mistakes(read.mistakes)
     return content, Lines(file, read.places)
+
+
+def _begun(error: yaml.MarkedYAMLError) -> str:
+    """Where that begins which does not end: a quote or a bracket that was not closed."""
+    begun, found = error.context_mark, error.problem_mark
+    is_within = str(error.context).startswith("while ")
+    if not is_within or begun is None or found is None or begun.line == found.line:
+        return ""
+    return f"; it begins in line {begun.line + 1}"
 
 
 def place_of(text: str, position: int) -> Place:

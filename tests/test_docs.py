@@ -54,6 +54,12 @@ def parameters(command: Any) -> set[str]:
     return {"-h", "--help", *(name for each in command.params for name in each.opts)}
 
 
+def needed(command: Any) -> list[str]:
+    """The options that a command cannot do without."""
+    options = (each for each in command.params if each.required)
+    return [each.opts[0] for each in options if each.opts[0].startswith("--")]
+
+
 def wrong(line: str) -> str:
     """What of a command line does not exist; empty if all of it does."""
     try:
@@ -69,9 +75,13 @@ def wrong(line: str) -> str:
         if found is None and "|" not in name:
             return f"afterrun has no {name}"
         command = found or command
-    flags = (word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word))
-    unknown = [flag for flag in flags if flag not in parameters(command)]
-    return f"{command.name} has no {', '.join(unknown)}" if unknown else ""
+    flags = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
+    if unknown := [flag for flag in flags if flag not in parameters(command)]:
+        return f"{command.name} has no {', '.join(unknown)}"
+    # without any flag it is only spoken of
+    missing = [name for name in needed(command) if flags and name not in flags]
+    is_help = {"-h", "--help"} & set(flags) or "…" in words or "..." in words
+    return f"{command.name} needs {', '.join(missing)}" if missing and not is_help else ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMED)

@@ -28,8 +28,10 @@ NOTES = 3
 
 
 @app.command(
-    epilog="Example: afterrun backtest --days 14 --save runs.jsonl; then, as often as wanted, "
-    "afterrun backtest --history runs.jsonl --config new.yaml --against afterrun.yaml"
+    epilog=apps.examples(
+        "afterrun backtest --days 14 --save runs.jsonl",
+        "afterrun backtest --history runs.jsonl --config new.yaml --against afterrun.yaml",
+    )
 )
 def backtest(
     *,

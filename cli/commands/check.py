@@ -22,7 +22,7 @@ VARIABLES = (Column("variable", whole=True), Column("here", style="strong"), Col
 REFERRED = (Column("variable", whole=True), Column("here"))
 
 
-@app.command(epilog="Example: afterrun check afterrun.yaml --strict --online")
+@app.command(epilog=apps.examples("afterrun check afterrun.yaml --strict --online"))
 def check(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The same as --config.")

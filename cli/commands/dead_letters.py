@@ -28,10 +28,12 @@ LOOKING = "Looking into the dead letters ..."
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.", show_default=False)]
 
 
-@app.command("list", epilog="Example: afterrun dead-letters list --project my-project")
+@app.command("list", epilog=apps.examples("afterrun dead-letters list --project my-project"))
 def list_(
     *,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")
+    ] = 100,
     project: Project = None,
     ledger: LedgerAt = None,
     as_json: Json = False,
@@ -47,7 +49,7 @@ def list_(
         output.hint("There are more; Pub/Sub chooses which are shown.")
 
 
-@app.command(epilog="Example: afterrun dead-letters show 7650945832")
+@app.command(epilog=apps.examples("afterrun dead-letters show 7650945832"))
 def show(
     letter_id: Id,
     *,
@@ -95,8 +97,10 @@ def show(
 
 
 @app.command(
-    epilog="Examples: afterrun dead-letters replay 7650945832; "
-    "afterrun dead-letters replay --all --dry-run"
+    epilog=apps.examples(
+        "afterrun dead-letters replay 7650945832",
+        "afterrun dead-letters replay --all --dry-run",
+    )
 )
 def replay(
     ids: Annotated[

@@ -17,8 +17,10 @@ WORDS = {group.word: group for group in Group}
 
 
 @app.command(
-    epilog="Example: afterrun doctor --ledger firestore:my-project/afterrun --region europe-west1  "
-    "Ends with 0 if all that was tried works, 1 if something does not."
+    epilog=apps.examples(
+        "afterrun doctor --ledger firestore:my-project/afterrun --region europe-west1"
+    )
+    + "\n\nEnds with 0 if all that was tried works, 1 if something does not."
 )
 def doctor(
     *,

@@ -19,7 +19,7 @@ from subscriber.settings import places
 app = apps.made()
 
 
-@app.command(epilog="Examples: afterrun event wev_2L6ntTYMHX; afterrun event 70403103908421")
+@app.command(epilog=apps.examples("afterrun event wev_2L6ntTYMHX", "afterrun event 70403103908421"))
 def event(
     name: Annotated[
         str,

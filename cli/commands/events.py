@@ -24,7 +24,7 @@ app = apps.made()
 
 def _outcome(written: str) -> str:
     if written not in OUTCOMES:
-        raise typer.BadParameter(f"write one of {', '.join(OUTCOMES)}")
+        raise typer.BadParameter(f"write one of {', '.join(OUTCOMES)}", param_hint="--outcome")
     return written
 
 
@@ -36,8 +36,10 @@ def _patterns(written: list[str] | None) -> Patterns | None:
 
 
 @app.command(
-    epilog="Examples: afterrun events --problems --since 2h; "
-    "afterrun events --job 'Daily*' --outcome failed --follow"
+    epilog=apps.examples(
+        "afterrun events --problems --since 2h",
+        "afterrun events --job 'Daily*' --outcome failed --follow",
+    )
 )
 def events(
     *,
@@ -66,7 +68,7 @@ def events(
         bool,
         typer.Option("--problems", help="Only what was refused or given up, failed, or waits."),
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = 20,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
     ] = False,

@@ -59,7 +59,12 @@ AsProject = Annotated[
 ]
 
 
-@app.command(epilog="Example: afterrun explain failed-model --as-job 'Finance daily' --payload")
+@app.command(
+    epilog=apps.examples(
+        "afterrun explain failed-model --as-job 'Finance daily' --payload",
+        "afterrun explain 70437497968255",
+    )
+)
 def explain(
     *,
     event: Named,
@@ -94,7 +99,7 @@ def explain(
         data=_data(as_job, as_environment, as_project),
     )
     with output.progress("Looking for it ..."):
-        found = explaining.meant(event)
+        found = explaining.meant(event.strip())
     if as_recorded:
         _show_record(explaining, found, as_json=as_json)
         return

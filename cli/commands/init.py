@@ -1,5 +1,6 @@
 """afterrun init: a first configuration file, from a few questions or flags."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ app = apps.made()
 
 
 @app.command(
-    epilog="Example: afterrun init --yes --account 12345 --pagerduty secret:pd-routing-key "
-    "--slack secret:slack-data-alerts"
+    epilog=apps.examples(
+        "afterrun init --yes --account 12345 --pagerduty secret:pd-routing-key "
+        "--slack secret:slack-data-alerts"
+    )
 )
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write.")] = Path(
@@ -127,8 +130,10 @@ def _then(file: Path) -> None:
     for each in (*found.mistakes, *found.warnings):
         output.located(each.place, each.what, "warn")
     output.located("", f"Written: {checking.summary(found)}", "good" if found.is_right() else "bad")
-    named = "" if str(file) == "afterrun.yaml" else f" {file}"
-    output.say("Next, compare its names with your account, and have dbt Cloud tell of its runs:")
-    output.raw(f"  afterrun check{named} --online\n  afterrun webhooks create --help")
+    named = "" if str(file) == "afterrun.yaml" else f" --config {shlex.quote(str(file))}"
+    output.say("Next, see what it would do and say; then deploy it (docs/deploy.md):")
+    output.raw(
+        f"  afterrun explain failed-model{named}\n  afterrun render --sample failed-model{named}"
+    )
     if not found.is_right():
         raise typer.Exit(Exit.FOUND)

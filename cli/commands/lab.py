@@ -10,7 +10,7 @@ from shared.errors import Mistake
 app = apps.made()
 
 
-@app.command(epilog="Example: afterrun lab --stay")
+@app.command(epilog=apps.examples("afterrun lab --stay"))
 def lab(
     *,
     stay: Annotated[

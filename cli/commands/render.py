@@ -22,8 +22,10 @@ COLUMNS = (Column("sample", whole=True), Column("what happens"))
 
 
 @app.command(
-    epilog="Examples: afterrun render data-alerts --sample failed-test; without a configuration: "
-    "afterrun render --kind teams --verb close"
+    epilog=apps.examples(
+        "afterrun render data-alerts --sample failed-test",
+        "afterrun render --kind teams --verb close    # without a configuration",
+    )
 )
 def render(
     *,

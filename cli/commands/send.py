@@ -13,8 +13,11 @@ LOOPBACK = "http://127.0.0.1:8080"
 
 
 @app.command(
-    epilog="Examples: afterrun send failed-model --new --secret env:WEBHOOK_SECRET | "
-    "afterrun send body.json --url https://NAME-xyz.a.run.app/ --secret secret:dbt-webhook"
+    epilog=apps.examples(
+        "afterrun send failed-model --new --secret env:WEBHOOK_SECRET",
+        "afterrun send body.json --url https://NAME-xyz.a.run.app/ "
+        "--secret secret:dbt-cloud-webhook",
+    )
 )
 def send(
     event: Annotated[
@@ -64,7 +67,7 @@ def send(
     from cli.webhooks.signing import sign
 
     environ = options.environ(config, project, ledger)
-    made = posting.posting(event, environ, wanted.url(url), is_new=new)
+    made = posting.posting(event.strip(), environ, wanted.url(url), is_new=new)
     signer = "" if unsigned else posting.signer(secret, environ)
     if dry_run:
         page.plan(made, signer, json=json)

@@ -12,7 +12,7 @@ from cli.options import Json, LedgerAt, Project, duration, environ, existing_led
 from cli.output import Cell
 from cli.silence import held_back
 from cli.silence.authors import author as author_of
-from shared.errors import Failure, Mistake
+from shared.errors import Failure, Mistake, PermanentFailure
 from subscriber.ledger.contract import Ledger
 from subscriber.settings import Places, places
 from subscriber.silences import MATCHERS, Silence, Silences
@@ -28,8 +28,10 @@ def _matcher(help_: str) -> Any:
 
 
 @app.command(
-    epilog="Examples: afterrun silence add --job 'Daily build' --for 2h --comment 'being fixed'; "
-    "afterrun silence add --environment Staging --environment Dev --for 3d --comment move"
+    epilog=apps.examples(
+        "afterrun silence add --job 'Daily build' --for 2h --comment 'being fixed'",
+        "afterrun silence add --environment Staging --environment Dev --for 3d --comment move",
+    )
 )
 def add(
     *,
@@ -116,7 +118,7 @@ def add(
     _warn_of_destinations(silence)
 
 
-@app.command("list", epilog="Example: afterrun silence list --all")
+@app.command("list", epilog=apps.examples("afterrun silence list --all"))
 def list_(
     *,
     everything: Annotated[
@@ -126,7 +128,7 @@ def list_(
     ledger: LedgerAt = None,
     as_json: Json = False,
 ) -> None:
-    """List the silences that are active: who, until when, why, and what they match."""
+    """List the active silences: who, until when, why, what they match."""
     found = places(environ(project=project, ledger=ledger))
     with output.progress("Reading the ledger ..."):
         listed = _silences(found, existing_ledger(found)).listed()
@@ -141,7 +143,9 @@ def list_(
         output.hint(f"{ended} ended in the last week: --all lists them too.")
 
 
-@app.command(epilog="Examples: afterrun silence expire 5115e9ce; afterrun silence expire --all")
+@app.command(
+    epilog=apps.examples("afterrun silence expire 5115e9ce", "afterrun silence expire --all")
+)
 def expire(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID", help="Which.", show_default=False)
@@ -154,13 +158,14 @@ def expire(
     as_json: Json = False,
 ) -> None:
     """End silences now. What they held back and still lasts is told within five minutes."""
+    ids = [each.strip() for each in ids or []]
     if bool(ids) == everything:
         raise typer.BadParameter("name silences by their ids, or say --all")
     found = places(environ(project=project, ledger=ledger))
     kept = _silences(found, existing_ledger(found))
     now = datetime.now(UTC)
     listed = {each.id: each for each in kept.listed()}
-    wanted = list(ids or [each.id for each in listed.values() if each.is_active(now)])
+    wanted = ids or [each.id for each in listed.values() if each.is_active(now)]
     unknown = [each for each in wanted if each not in listed]
     wanted = list(dict.fromkeys(each for each in wanted if each in listed))
     if everything and wanted and not yes:
@@ -177,7 +182,7 @@ def expire(
         if not ended and not unknown:
             output.say("No silence is active.", "dim")
     if unknown:
-        raise Mistake(
+        raise PermanentFailure(
             f"no silence has the id {', '.join(unknown)}: it never existed, or ended more than a "
             "week ago"
         )

@@ -22,7 +22,9 @@ COLUMNS = (Column("was due", whole=True), Column("what"), Column("now"))
 app = apps.made()
 
 
-@app.command(epilog="Example: afterrun tick --here --ledger sqlite:/var/lib/afterrun/afterrun.db")
+@app.command(
+    epilog=apps.examples("afterrun tick --here --ledger sqlite:/var/lib/afterrun/afterrun.db")
+)
 def tick(
     *,
     topic: Annotated[

@@ -92,7 +92,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@app.command("list", epilog="Example: afterrun webhooks list")
+@app.command("list", epilog=apps.examples("afterrun webhooks list"))
 def list_(
     config: options.Config = None,
     project: options.Project = None,
@@ -115,7 +115,7 @@ def list_(
         shown.listed(found, _now())
 
 
-@app.command(epilog="Example: afterrun webhooks get wsu_12345abcde")
+@app.command(epilog=apps.examples("afterrun webhooks get wsu_12345abcde"))
 def get(
     id_: Id,
     config: options.Config = None,
@@ -134,8 +134,10 @@ def get(
 
 
 @app.command(
-    epilog="Example: afterrun webhooks create --url https://NAME-xyz.a.run.app/ "
-    "--secret secret:dbt-webhook"
+    epilog=apps.examples(
+        "afterrun webhooks create --url https://NAME-xyz.a.run.app/ "
+        "--secret secret:dbt-cloud-webhook"
+    )
 )
 def create(
     url: Annotated[str, typer.Option("--url", metavar="URL", help="The receiver's address.")],
@@ -189,7 +191,7 @@ def create(
     output.command(f"afterrun webhooks test {made.id}")
 
 
-@app.command(epilog="Example: afterrun webhooks update wsu_12345abcde --active")
+@app.command(epilog=apps.examples("afterrun webhooks update wsu_12345abcde --active"))
 def update(
     id_: Id,
     url: Annotated[
@@ -251,7 +253,7 @@ def update(
     _show(now, [], json=json)
 
 
-@app.command("test", epilog="Example: afterrun webhooks test wsu_12345abcde")
+@app.command("test", epilog=apps.examples("afterrun webhooks test wsu_12345abcde"))
 def try_out(
     id_: Id,
     config: options.Config = None,
@@ -280,10 +282,12 @@ def try_out(
         raise typer.Exit(receiving.exit_code(result.status))
 
 
-@app.command(epilog="Example: afterrun webhooks events wsu_12345abcde")
+@app.command(epilog=apps.examples("afterrun webhooks events wsu_12345abcde"))
 def events(
     id_: Id,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="So many, the newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="So many, the newest first.")
+    ] = 20,
     config: options.Config = None,
     project: options.Project = None,
     account: Account = "",
@@ -306,7 +310,7 @@ def events(
         output.hint(f"{limit} of {len(found)}; more with --limit")
 
 
-@app.command(epilog="Example: afterrun webhooks receipts wsu_12345abcde wev_2L6ZDoilyiWz")
+@app.command(epilog=apps.examples("afterrun webhooks receipts wsu_12345abcde wev_2L6ZDoilyiWz"))
 def receipts(
     id_: Id,
     event: Annotated[str, typer.Argument(metavar="EVENT", help="As `events` shows it: wev_…")],
@@ -331,7 +335,9 @@ def receipts(
 
 
 @app.command(
-    epilog="Example: afterrun webhooks rotate wsu_12345abcde --secret secret:dbt-webhook-2"
+    epilog=apps.examples(
+        "afterrun webhooks rotate wsu_12345abcde --secret secret:dbt-cloud-webhook-2"
+    )
 )
 def rotate(
     id_: Id,
@@ -375,7 +381,7 @@ def rotate(
     )
 
 
-@app.command(epilog="Example: afterrun webhooks delete wsu_12345abcde")
+@app.command(epilog=apps.examples("afterrun webhooks delete wsu_12345abcde"))
 def delete(
     id_: Id,
     config: options.Config = None,

@@ -30,7 +30,9 @@ app = apps.made()
 
 
 @app.command(
-    epilog="Example: afterrun work --subscription dbt-cloud-events-pull --ledger sqlite:work.db"
+    epilog=apps.examples(
+        "afterrun work --subscription dbt-cloud-events-pull --ledger sqlite:work.db"
+    )
 )
 def work(
     *,

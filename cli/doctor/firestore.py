@@ -5,6 +5,7 @@ Source: https://cloud.google.com/firestore/docs/reference/rest
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from typing import Any
 
 from cli.doctor.finding import About, Finding, Group
@@ -106,7 +107,6 @@ def _fields(index: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _declared() -> dict[str, Any]:
-    from deploy.firestore_indexes import DECLARED
-
-    declared: dict[str, Any] = json.loads(DECLARED.read_text(encoding="utf-8"))
+    file = files("subscriber") / "ledger" / "firestore.indexes.json"
+    declared: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return declared

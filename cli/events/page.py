@@ -1,6 +1,6 @@
 """All that is known of an event, for people: first what came of it, then how, then why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -95,8 +95,9 @@ def _headline(life: Life) -> None:
 def _tellings(life: Life, now: datetime) -> None:
     tellings = worst_first(life.tellings)
     if not tellings:
+        wide = _wide(place for place, _ in reasons(life))
         for place, reason in reasons(life)[:WHY_LINES]:
-            output.entry(("  ", Cell(place, "strong"), "  "), reason)
+            output.entry(("  ", Cell(place.ljust(wide), "strong"), "  "), reason)
     wide = max((len(f"{each.destination} {each.verb}") for each in tellings), default=0)
     for each in tellings[:TOLD_LINES]:
         what = f"{each.destination} {each.verb}"
@@ -137,9 +138,15 @@ def _moments(moments: list[Moment]) -> None:
 def _reasons(life: Life) -> None:
     if reasons(life) and life.tellings:
         _section("Why it was told, or not")
+        wide = _wide(place for place, _ in reasons(life))
         for place, reason in reasons(life)[:WHY_LINES]:
-            output.entry((f"  {place}  ",), reason)
+            output.entry((f"  {place.ljust(wide)}  ",), reason)
         _left_out(life, "reasons", len(reasons(life)) - WHY_LINES)
+
+
+def _wide(names: Iterable[str]) -> int:
+    """How wide a column of names is: as its longest one, but for very long ones."""
+    return min(max(map(len, names), default=0), 24)
 
 
 def _rules(life: Life) -> None:

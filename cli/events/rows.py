@@ -110,13 +110,15 @@ def block(summary: Summary, now: datetime) -> None:
 
 
 def _place(summary: Summary, width: int) -> str:
-    """Job and environment, of each as much as leaves room for something of the other."""
+    """Job and environment; where there is no room for something of both, the job alone."""
     job, environment = summary.job, summary.environment
     over = len(summary.place) - width
     if over <= 0 or not environment:
         return summary.place
     kept = max(len(environment) - over, min(len(environment), _ENVIRONMENT))
-    return f"{_cut(job, width - kept - len(' / '))} / {_cut(environment, kept)}"
+    if len(job) > width - kept - len(" / "):
+        return _cut(job, width)
+    return f"{job} / {_cut(environment, kept)}"
 
 
 def _told(summary: Summary, width: int | None) -> Iterator[Cell]:

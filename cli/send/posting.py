@@ -88,8 +88,8 @@ def signer(written: str, environ: Mapping[str, str]) -> str:
         known = settings.secrets(environ)
         if not known:
             raise Mistake(
-                "--secret: say what signs it, for example --secret secret:dbt-webhook; or send it "
-                "--unsigned, to see it refused"
+                "--secret: say what signs it, for example --secret secret:dbt-cloud-webhook; "
+                "or send it --unsigned, to see it refused"
             )
         return str(known[0])
     try:

@@ -1,7 +1,7 @@
 # The ledger's database: what it must have, and who may use it.
 
 locals {
-  declared = jsondecode(file("${path.module}/../firestore.indexes.json"))
+  declared = jsondecode(file("${path.module}/../../subscriber/ledger/firestore.indexes.json"))
 }
 
 resource "google_firestore_database" "ledger" {

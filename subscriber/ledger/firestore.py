@@ -8,7 +8,7 @@ Bodies and results are JSON in one string field each: any depth, no index entry 
 values, and readable in the console.
 
 What a database must have for our queries (`firestore_queries`), and should have so as not to pay
-for more, is declared in deploy/firestore.indexes.json: composite indexes, TTL policies on
+for more, is declared in firestore.indexes.json: composite indexes, TTL policies on
 `expire_at`, and fields without an index of their own.
 
 Source: https://cloud.google.com/firestore/docs/ttl

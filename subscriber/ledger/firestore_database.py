@@ -162,8 +162,8 @@ class Database:
             ) from None
         except exceptions.FailedPrecondition:
             raise Mistake(
-                f"{name}: the database must be in Native mode, and have the indexes of "
-                "deploy/firestore.indexes.json"
+                f"{name}: the database must be in Native mode, and have the ledger's indexes: "
+                "`python3 -m deploy.firestore_indexes` applies them"
             ) from None
         except RefreshError:
             raise TemporaryFailure(

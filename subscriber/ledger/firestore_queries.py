@@ -1,7 +1,7 @@
 """Every query that the ledger sends to Firestore, as a value. Pure.
 
 Google refuses a query whose index is missing, while the emulator answers it. What these need is
-declared in deploy/firestore.indexes.json; a test compares the two.
+declared in firestore.indexes.json; a test compares the two.
 
 Source: https://cloud.google.com/firestore/docs/query-data/index-overview
 """

@@ -1,6 +1,7 @@
 """What holds for every command there is, whoever adds one."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,17 @@ def test_help_fits_the_terminal_and_shows_an_example(path: tuple[str, ...], colu
 
 
 @everything()
+def test_an_example_can_be_pasted_as_it_is(path: tuple[str, ...]) -> None:
+    shown = afterrun(*path, "--help", columns=80).out.partition("xample")[2].partition(":\n")[2]
+    commands = shown.partition("\n\n")[0].replace("\\\n", "").splitlines()
+
+    for command in commands:
+        words = shlex.split(command, comments=True)
+        assert words[: len(path) + 1] == ["afterrun", *path]
+        assert not {";", "|", "afterrun"} & set(words[1:])
+
+
+@everything()
 def test_what_has_a_result_prints_it_as_json_too(path: tuple[str, ...]) -> None:
     flags = {flag for each in COMMANDS[path].params for flag in each.opts}
 
@@ -75,6 +87,28 @@ def test_an_unknown_option_is_a_wrong_command_line(path: tuple[str, ...]) -> Non
     assert "--nonsense" in ran.err
 
 
+def test_an_option_before_its_command_is_told_where_it_belongs() -> None:
+    ran = afterrun("--json", "events")
+
+    assert ran.code == Exit.USAGE
+    assert "No such option: --json. Those of a command stand behind its name." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("expalin", "explain"), ("dead-letter", "dead-letters")]
+)
+def test_a_mistyped_command_is_told_which_may_be_meant(written: str, meant: str) -> None:
+    ran = afterrun(written)
+
+    assert ran.code == Exit.USAGE
+    assert f"No such command '{written}'. Did you mean '{meant}'?" in ran.err
+
+
+@pytest.mark.parametrize("group", ["webhooks", "dead-letters", "silence"])
+def test_the_list_of_a_group_has_a_sentence_for_each_that_fits(group: str) -> None:
+    assert "..." not in afterrun(group, "--help", columns=80).out.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("name", [name for names in PANELS.values() for name in names])
 def test_the_list_of_commands_has_a_sentence_for_each_that_fits(name: str) -> None:
     line = next(row for row in afterrun().out.splitlines() if row.strip().startswith(f"{name} "))
@@ -83,12 +117,13 @@ def test_the_list_of_commands_has_a_sentence_for_each_that_fits(name: str) -> No
     assert len(line) <= 80
 
 
-def test_a_reader_that_has_gone_ends_it_without_a_word() -> None:
+@pytest.mark.parametrize("words", [("check", "--schema"), ("render", "--list")])
+def test_a_reader_that_has_gone_ends_it_without_a_word(words: tuple[str, ...]) -> None:
     reads, writes = os.pipe()
     os.close(reads)
     with os.fdopen(writes, "wb") as gone:
         ran = subprocess.run(
-            [sys.executable, "-m", "cli", "check", "--schema"],
+            [sys.executable, "-m", "cli", *words],
             stdout=gone,
             stderr=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
@@ -97,6 +132,26 @@ def test_a_reader_that_has_gone_ends_it_without_a_word() -> None:
         )
 
     assert (ran.returncode, ran.stderr) == (Exit.CLOSED_PIPE, b"")
+
+
+def test_marks_are_told_apart_where_the_terminal_knows_ascii_only() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "cli", "explain", "failed-model", "--as-project", "Shop"],
+        capture_output=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PYTHONIOENCODING": "ascii",
+            "AFTERRUN_CONFIG": "afterrun.example.yaml",
+            "LEDGER": "memory:",
+        },
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+    )
+
+    rules = ran.stdout.decode("ascii").partition("\nRules\n")[2].splitlines()
+    assert {line[:4] for line in rules if " > " in line} == {"  + ", "  - "}
 
 
 LOADED = """
@@ -122,3 +177,30 @@ def test_the_help_of_all_commands_loads_none_of_googles_clients() -> None:
     )
 
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("afterrun dead", ["dead-letters"]),
+        ("afterrun webhooks ro", ["rotate"]),
+        ("afterrun events --prob", ["--problems"]),
+    ],
+)
+def test_a_shell_completes_commands_and_options(typed: str, completed: list[str]) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "cli"],
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "_AFTERRUN_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(len(typed.split()) - 1),
+        },
+        timeout=60,
+        check=False,
+    )
+
+    assert found.stdout.split() == completed

@@ -1,5 +1,6 @@
 """`make run`, as a newcomer sees it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -67,6 +68,24 @@ def test_it_stops_all_it_started_when_it_is_told_to(staying, number):
 
     assert staying.wait(20) == 0
     assert not [pid for pid in children if _is_alive(pid)]
+
+
+def test_while_it_stays_the_other_commands_can_look_at_it(staying, environ, tmp_path):
+    assert staying.stdout is not None
+    source = next(line for line in staying.stdout if line.startswith("source "))
+
+    looked = subprocess.run(
+        ["bash", "-c", f"{source}\n{sys.executable} -m cli events --json"],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    outcomes = [event["outcome"] for event in json.loads(looked.stdout)]
+    assert outcomes == ["succeeded", "failed", "failed", "failed", "succeeded"]
 
 
 def test_help_says_what_it_does(environ, tmp_path):

@@ -163,7 +163,7 @@ def test_the_names_below_a_key_are_known() -> None:
             "a: {b\n",
             (
                 "rules.yaml:2:1: not YAML: while parsing a flow mapping, "
-                "expected ',' or '}', but got '<stream end>'"
+                "expected ',' or '}', but got '<stream end>'; it begins in line 1"
             ),
         ),
         ("a: *bcd\n", "rules.yaml:1:4: not YAML: found undefined alias (not shown)"),

@@ -34,6 +34,16 @@ def test_events_are_listed_with_what_was_told_of_each(place: Place) -> None:
     assert "people open: slack.com answered channel_not_found" in f"{reason} {more}"
 
 
+def test_where_there_is_little_room_the_job_is_whole_rather_than_its_environment(
+    here: Place,
+) -> None:
+    here.night.is_refused_by_people()
+
+    ran = here.run("events", columns=65)
+
+    assert "  Daily build        300  " in ran.out
+
+
 def test_each_is_an_object_of_json(here: Place) -> None:
     a_whole_night(here.night)
 

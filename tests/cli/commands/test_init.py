@@ -32,9 +32,9 @@ def test_it_writes_a_file_and_its_schema_and_says_what_is_next() -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
         "Written: afterrun.yaml is right: 2 rules, 2 destinations (pagerduty, slack).\n"
-        "Next, compare its names with your account, and have dbt Cloud tell of its runs:\n"
-        "  afterrun check --online\n"
-        "  afterrun webhooks create --help\n"
+        "Next, see what it would do and say; then deploy it (docs/deploy.md):\n"
+        "  afterrun explain failed-model\n"
+        "  afterrun render --sample failed-model\n"
     )
     assert Path(schema.NAME).read_text() == schema.text()
     assert afterrun("check", "--strict", environ=QUIET).code == 0
@@ -43,7 +43,7 @@ def test_it_writes_a_file_and_its_schema_and_says_what_is_next() -> None:
 def test_another_file_may_be_named() -> None:
     ran = init("rules.yaml", *FLAGS)
 
-    assert "  afterrun check rules.yaml --online\n" in ran.out
+    assert "  afterrun explain failed-model --config rules.yaml\n" in ran.out
     assert afterrun("check", "rules.yaml", "--strict", environ=QUIET).code == 0
 
 

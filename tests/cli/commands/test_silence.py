@@ -196,9 +196,9 @@ def test_what_has_ended_is_listed_with_all_for_a_week(here: Place) -> None:
 def test_an_id_that_is_not_there_ends_the_others_all_the_same(here: Place) -> None:
     id_ = add(here, "--job", "7", "--json").data["id"]
 
-    ran = here.run("silence", "expire", "00000000", id_)
+    ran = here.run("silence", "expire", "00000000", f" {id_} ")
 
-    assert ran.code == Exit.MISTAKE
+    assert ran.code == Exit.REFUSED
     assert f"{id_}  ended" in ran.out
     assert "no silence has the id 00000000" in ran.err
 

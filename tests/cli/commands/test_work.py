@@ -36,7 +36,10 @@ def test_a_ledger_that_cannot_be_made_is_a_mistake() -> None:
     ran = afterrun("work", "--ledger", "sqlite:/nowhere/afterrun.db", environ=NOBODY)
 
     assert ran.code == Exit.MISTAKE
-    assert ran.err == "error: LEDGER: the folder of this file does not exist; create it\n"
+    assert ran.err == (
+        "error: LEDGER: the folder of /nowhere/afterrun.db does not exist; create it, or name "
+        "another place\n"
+    )
 
 
 def test_a_ledger_that_is_something_else_is_a_mistake() -> None:

@@ -1,4 +1,4 @@
-"""deploy/firestore.indexes.json holds what our queries need of indexes, and nothing else.
+"""firestore.indexes.json holds what our queries need of indexes, and nothing else.
 
 Google refuses a query without its index, the emulator answers it. So the needs are derived here:
 from the queries as values, and from the fields that the ledger writes.
@@ -28,7 +28,7 @@ from tests.subscriber.ledger.builders import LEASE, NOW, seen, some_work
 from tests.subscriber.ledger.firestore_proxy import Faults, proxy
 
 ROOT = Path(__file__).parents[3]
-DECLARED = json.loads((ROOT / "deploy" / "firestore.indexes.json").read_text())
+DECLARED = json.loads((ROOT / "subscriber" / "ledger" / "firestore.indexes.json").read_text())
 
 QUERIES = [queries.due(NOW), *(queries.recorded(kind, NOW) for kind in Kind)]
 
