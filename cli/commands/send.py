@@ -62,16 +62,17 @@ def send(
     Exit codes: 0 it was taken (2xx), 4 it was refused (401: the wrong secret), 5 no answer or 5xx;
     1 it was taken without a signature.
     """
-    from cli.send import letter, page, sending
+    from cli.send import page, posting, sending
     from cli.webhooks import receiving, wanted
+    from cli.webhooks.signing import sign
 
     environ = options.environ(config, project, ledger)
-    made = letter.letter(event.strip(), environ, wanted.url(url), is_new=new)
-    signer = "" if unsigned else letter.signer(secret, environ)
+    made = posting.posting(event.strip(), environ, wanted.url(url), is_new=new)
+    signer = "" if unsigned else posting.signer(secret, environ)
     if dry_run:
         page.plan(made, signer, json=json)
         return
-    signature = sending.sign(made.body, letter.secret(signer, environ)) if signer else None
+    signature = sign(made.body, posting.secret(signer, environ)) if signer else None
     with output.progress("Sending it ..."):
         answer = sending.posted(made.url, made.body, signature)
     if json:

@@ -11,8 +11,6 @@ from cli.output import Style
 from subscriber.decisions import DOWN_LIMIT, WAIT_LIMIT
 from subscriber.run import Outcome, outcome
 
-LINES = 12  # places that are named one by one
-
 
 @dataclass(frozen=True)
 class Said:

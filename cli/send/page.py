@@ -3,19 +3,19 @@
 from cli import output
 from cli.output import Cell, Own
 from cli.send import sending
-from cli.send.letter import Letter
+from cli.send.posting import Posting
 from cli.send.sending import Answer
 from cli.webhooks import receiving
 
 
-def show(letter: Letter, signer: str, answer: Answer) -> None:
+def show(posting: Posting, signer: str, answer: Answer) -> None:
     is_as_it_should = receiving.is_taken(answer.status) if signer else answer.status == 401
     output.facts(
         [
-            ("sent", letter.said),
-            ("event", letter.event_id),
-            ("run", letter.run_id),
-            ("to", letter.url),
+            ("sent", posting.said),
+            ("event", posting.event_id),
+            ("run", posting.run_id),
+            ("to", posting.url),
             ("signed", Own(f"with {signer}") if signer else "no"),
             ("answer", Cell(_meaning(signer, answer), "good" if is_as_it_should else "bad")),
             ("says", answer.body[:500]),
@@ -32,11 +32,11 @@ def _meaning(signer: str, answer: Answer) -> str:
     return answer.why or receiving.meaning(answer.status, answer.body)
 
 
-def as_data(letter: Letter, signer: str, answer: Answer) -> dict[str, object]:
+def as_data(posting: Posting, signer: str, answer: Answer) -> dict[str, object]:
     return {
-        "event_id": letter.event_id,
-        "run_id": letter.run_id,
-        "url": letter.url,
+        "event_id": posting.event_id,
+        "run_id": posting.run_id,
+        "url": posting.url,
         "signed_with": signer or None,
         "status": answer.status,
         "meaning": _meaning(signer, answer),
@@ -45,22 +45,22 @@ def as_data(letter: Letter, signer: str, answer: Answer) -> dict[str, object]:
     }
 
 
-def plan(letter: Letter, signer: str, *, json: bool) -> None:
+def plan(posting: Posting, signer: str, *, json: bool) -> None:
     headers = ["Content-Type", *(["Authorization"] if signer else [])]
-    by_hand = sending.curl(letter.url, is_signed=bool(signer))
+    by_hand = sending.curl(posting.url, is_signed=bool(signer))
     if json:
         output.data(
             {
-                "url": letter.url,
+                "url": posting.url,
                 "headers": headers,
                 "signed_with": signer or None,
-                "body": letter.body.decode("utf-8", "replace"),
+                "body": posting.body.decode("utf-8", "replace"),
                 "curl": by_hand,
             }
         )
         return
-    output.raw(letter.body.decode("utf-8", "replace"))
-    output.hint(f"It would go to {letter.url} with the headers {', '.join(headers)}.")
+    output.raw(posting.body.decode("utf-8", "replace"))
+    output.hint(f"It would go to {posting.url} with the headers {', '.join(headers)}.")
     if signer:
         output.hint(
             Own(

@@ -1,7 +1,5 @@
 """Sending an event to a receiver as dbt Cloud does: the body, its signature, and what came back."""
 
-import hashlib
-import hmac
 import json
 import secrets
 import shlex
@@ -23,11 +21,6 @@ class Answer:
     took_s: float
     body: str = field(default="", repr=False)
     why: str = ""
-
-
-def sign(body: bytes, secret: str) -> str:
-    """What the header `Authorization` holds: the hex HMAC-SHA256 of the body, and nothing else."""
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def renewed(body: bytes, later_by: int) -> bytes:

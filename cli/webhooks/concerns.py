@@ -1,6 +1,6 @@
 """What is wrong with a webhook, or will be, and what to do. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from shlex import quote
 from urllib.parse import urlsplit
@@ -22,72 +22,68 @@ class Concern:
 
 def concerns(webhook: Subscription, others: Sequence[Subscription] = ()) -> list[Concern]:
     """What is wrong with `webhook`, among all those of its account."""
-    id_ = quote(webhook.id)
-    update = f"afterrun webhooks update {id_}"
-    found = []
+    return [*_of_deliveries(webhook), *_of_settings(webhook), *_of_twins(webhook, others)]
+
+
+def _of_deliveries(webhook: Subscription) -> Iterator[Concern]:
     if not webhook.active:
         reason = f" ({webhook.deactivate_reason})" if webhook.deactivate_reason else ""
-        found.append(
-            Concern(
-                "inactive",
-                f"it is deactivated{reason}: dbt Cloud sends nothing to it, nor later what "
-                "happened meanwhile; once its URL answers 2xx again, make it active",
-                f"{update} --active",
-            )
+        yield Concern(
+            "inactive",
+            f"it is deactivated{reason}: dbt Cloud sends nothing to it, nor later what happened "
+            "meanwhile; once its URL answers 2xx again, make it active",
+            f"{_update(webhook)} --active",
         )
     status = webhook.http_status_code
     was_sent_to = webhook.dispatched_at is not None or status is not None
     if was_sent_to and not receiving.is_taken(status):
-        said = receiving.meaning(status)
-        test = f"afterrun webhooks test {id_}"
-        found.append(Concern("failing", f"its last delivery failed: {said}", test))
+        said = f"its last delivery failed: {receiving.meaning(status)}"
+        yield Concern("failing", said, f"afterrun webhooks test {quote(webhook.id)}")
+
+
+def _of_settings(webhook: Subscription) -> Iterator[Concern]:
     if ERRORED not in webhook.event_types:
-        found.append(
-            Concern(
-                "no-errored",
-                f"without {ERRORED}, a run that failed before it wrote anything (it could not be "
-                "cloned, say) may never be told",
-                f"{update} --events {_with(webhook, ERRORED)}",
-            )
+        yield Concern(
+            "no-errored",
+            f"without {ERRORED}, a run that failed before it wrote anything (it could not be "
+            "cloned, say) may never be told",
+            f"{_update(webhook)} --events {_with(webhook, ERRORED)}",
         )
     if COMPLETED not in webhook.event_types:
-        found.append(
-            Concern(
-                "no-completed",
-                f"without {COMPLETED}, no good run is told: nothing recovers and nothing is "
-                "refreshed",
-                f"{update} --events {_with(webhook, COMPLETED)}",
-            )
+        yield Concern(
+            "no-completed",
+            f"without {COMPLETED}, no good run is told: nothing recovers and nothing is refreshed",
+            f"{_update(webhook)} --events {_with(webhook, COMPLETED)}",
         )
     if not webhook.client_url.startswith("https://"):
-        found.append(
-            Concern("not-https", "its URL is not https: whoever is on the way can read its events")
+        yield Concern(
+            "not-https", "its URL is not https: whoever is on the way can read its events"
         )
     if webhook.job_ids:
-        found.append(
-            Concern(
-                "listed-jobs",
-                f"it lists its jobs ({len(webhook.job_ids)}): a new job does not join by itself",
-                f"{update} --all-jobs",
-            )
+        yield Concern(
+            "listed-jobs",
+            f"it lists its jobs ({len(webhook.job_ids)}): a new job does not join by itself",
+            f"{_update(webhook)} --all-jobs",
         )
+
+
+def _of_twins(webhook: Subscription, others: Sequence[Subscription]) -> Iterator[Concern]:
     twins = twins_of(webhook, others)
     former = next((each for pair in twins if (each := _former(webhook, pair))), None)
     if former is not None:
-        found.append(
-            Concern(
-                "rotating",
-                f"the rotation of {former.id} has not ended: both send, and each event comes "
-                "twice; run it again",
-                f"afterrun webhooks rotate {quote(former.id)} --secret REF",
-            )
+        yield Concern(
+            "rotating",
+            f"the rotation of {former.id} has not ended: both send, and each event comes twice; "
+            "run it again",
+            f"afterrun webhooks rotate {quote(former.id)} --secret REF",
         )
     elif twins:
         ids = ", ".join(each.id for each in twins)
-        found.append(
-            Concern("twice", f"{ids} sends to the same URL: each event comes more than once")
-        )
-    return found
+        yield Concern("twice", f"{ids} sends to the same URL: each event comes more than once")
+
+
+def _update(webhook: Subscription) -> str:
+    return f"afterrun webhooks update {quote(webhook.id)}"
 
 
 def _with(webhook: Subscription, event_type: str) -> str:

@@ -3,12 +3,12 @@
 A secret that one of them signs with must stay where it is, or the receiver refuses its events.
 """
 
-import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cli.webhooks.places import Place
+from cli.webhooks.signing import sign
 from shared.errors import Failure, Mistake
 from subscriber.dbt_cloud.webhook_log import Receipt
 from subscriber.dbt_cloud.webhooks import Subscription, Webhooks
@@ -28,7 +28,7 @@ def signs(secret: str, receipt: Receipt) -> bool | None:
     """Whether the request of `receipt` was signed with `secret`; None if it was not signed."""
     if not receipt.signature:
         return None
-    digest = hmac.new(secret.encode(), receipt.request_body.encode(), hashlib.sha256).hexdigest()
+    digest = sign(receipt.request_body.encode(), secret)
     # compared as bytes: a header may hold what is not ASCII
     return hmac.compare_digest(digest.encode(), receipt.signature.lower().encode())
 

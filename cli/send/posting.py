@@ -1,4 +1,4 @@
-"""A letter: an event on its way to a receiver, and what signs it."""
+"""What is posted to a receiver: which event, where to, and what signs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from subscriber.settings import configured, places
 
 
 @dataclass(frozen=True)
-class Letter:
+class Posting:
     """What is sent, and where to; `said` names it for people."""
 
     said: str
@@ -28,7 +28,7 @@ class Letter:
     run_id: str
 
 
-def letter(name: str, environ: Mapping[str, str], url: str, *, is_new: bool) -> Letter:
+def posting(name: str, environ: Mapping[str, str], url: str, *, is_new: bool) -> Posting:
     """The event that `name` means, to be sent to `url`; raises Mistake or Failure.
 
     A sample happens now, in an account of the configuration's; anything else is sent byte for byte,
@@ -67,7 +67,7 @@ def letter(name: str, environ: Mapping[str, str], url: str, *, is_new: bool) -> 
             "whose ids are smaller will be taken for old"
         )
     event = read(body)
-    return Letter(found.said, url, body, event.id, event.run_id)
+    return Posting(found.said, url, body, event.id, event.run_id)
 
 
 def _recorded(name: str, environ: Mapping[str, str], accounts: list[str]) -> Meant:
