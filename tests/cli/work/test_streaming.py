@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from cli.streaming import Stream
+from cli.work.streaming import Stream
 from shared.errors import TemporaryFailure
 
 PATIENCE_S = 10.0
