@@ -10,6 +10,7 @@ from cli import output
 from shared.errors import Mistake
 from subscriber import settings
 from subscriber.configuration import Configuration
+from subscriber.destination import Does
 from subscriber.findings import Finding, Mistakes
 from subscriber.settings import DEFAULT_FILE, Unreadable
 
@@ -78,6 +79,19 @@ def summary(found: Checked) -> str:
     return f"{said}{'; ' if counts else ': '}{_contents(found.configuration)}."
 
 
+def note(kept: Configuration | None) -> str:
+    """What may be meant so, and is worth knowing: that nobody is paged. Empty if there is nothing.
+
+    No warning: many a team has a channel and no pager, and would hear of it at each start.
+    """
+    if kept is None or any(each.does is Does.ALERT for each in kept.destinations.values()):
+        return ""
+    return (
+        "no destination opens alerts: a run that fails in production pages nobody. If somebody is "
+        "to be called, add one of kind pagerduty and a rule for failures"
+    )
+
+
 def data(found: Checked) -> dict[str, Any]:
     """The same for programs."""
     kept = found.configuration
@@ -87,6 +101,7 @@ def data(found: Checked) -> dict[str, Any]:
             *(_finding(each, "mistake") for each in found.mistakes),
             *(_finding(each, "warning") for each in found.warnings),
         ],
+        "note": note(kept) or None,
         "rules": len(kept.rules) if kept else None,
         "destinations": dict(_kinds(kept)) if kept else None,
     }

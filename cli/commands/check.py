@@ -105,6 +105,8 @@ def _say(found: Checked, *, strict: bool) -> None:
         output.located(each.place, f"warning: {_without_place(each)}", "warn")
     is_right = found.is_right(strict=strict)
     output.located("", checking.summary(found), "good" if is_right else "bad")
+    if said := checking.note(found.configuration):
+        output.hint(f"note: {said}.")
 
 
 def _without_place(found: Finding) -> str:

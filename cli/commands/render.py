@@ -32,7 +32,7 @@ def render(
     destinations: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DESTINATION]...",
+            metavar="DESTINATION",
             help="Names of the configuration; all of them if none is given.",
             show_default=False,
         ),

@@ -103,6 +103,7 @@ def test_programs_get_each_finding_with_its_place() -> None:
                 "severity": "warning",
             }
         ],
+        "note": None,
         "rules": 2,
         "destinations": {"pagerduty": 2, "slack": 1},
     }
@@ -351,3 +352,24 @@ def test_nothing_is_compared_while_there_are_mistakes(cloud: DbtCloud) -> None:
     assert ran.code == Exit.FOUND
     assert ran.err == "Not compared with dbt Cloud: mend this first.\n"
     assert cloud.admin_calls.all == []
+
+
+WITHOUT_PAGER = """\
+version: 1
+dbt_cloud: {token: env:TOKEN}
+destinations:
+  data: {kind: slack, bot_token: secret:slack-bot, channel: C0123456789}
+rules:
+  - {name: failures, when: {outcome: failed}, then: [data]}
+"""
+
+
+def test_that_nobody_is_paged_is_noted_and_stops_nothing() -> None:
+    Path("afterrun.yaml").write_text(WITHOUT_PAGER, encoding="utf-8")
+
+    ran = afterrun("check", "--strict")
+    noted = afterrun("check", "--json").data["note"]
+
+    assert ran.code == 0
+    assert "note: no destination opens alerts" in ran.err
+    assert "pages nobody" in noted
