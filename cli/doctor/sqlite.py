@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 
 from cli.doctor.finding import About, Finding
 
@@ -16,13 +17,15 @@ def why_not(about: About, path: Path, *, is_named: bool) -> Finding | None:
     `is_named` says that somebody said that it is there.
     """
     if not path.parent.is_dir():
-        return about.fails(f"the folder of {path} does not exist", f"mkdir -p {path.parent}")
+        made = f"mkdir -p {quote(str(path.parent))}"
+        return about.fails(f"the folder of {path} does not exist", made)
     if not path.is_file() or not path.stat().st_size:
         said = f"there is no ledger in {path}: no subscriber has run with it"
         return about.fails(said, ELSEWHERE) if is_named else about.skipped(said, ELSEWHERE)
     for place in (path, path.parent):
         if not os.access(place, os.R_OK | os.W_OK):
-            return about.fails(f"{place} may not be written by this user", f"chmod u+rw {place}")
+            may = f"chmod u+rw {quote(str(place))}"
+            return about.fails(f"{place} may not be written by this user", may)
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as opened:
             (mode,) = opened.execute("PRAGMA journal_mode").fetchone()

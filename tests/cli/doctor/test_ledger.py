@@ -153,3 +153,10 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
     assert found is not None
     assert found.mend == f"mkdir -p {tmp_path}/none"
+
+
+def test_a_path_stands_in_a_command_as_a_shell_has_it(tmp_path: Path) -> None:
+    found = sqlite.why_not(ABOUT, tmp_path / "a; touch b" / "afterrun.db", is_named=True)
+
+    assert found is not None
+    assert found.mend == f"mkdir -p '{tmp_path}/a; touch b'"
