@@ -125,9 +125,6 @@ def test_every_command_has_its_row_on_the_page() -> None:
     page = (ROOT / "docs" / "cli.md").read_text()
 
     missing = [
-        name
-        for names in PANELS.values()
-        for name in names
-        if f"`afterrun {name}`" not in page
+        name for names in PANELS.values() for name in names if f"`afterrun {name}`" not in page
     ]
     assert missing == []
