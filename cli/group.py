@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from cli import output
 from cli.exits import Exit
-from shared.errors import Failure, Mistake, TemporaryFailure
+from shared.errors import Failure, Mistake, NotSet, TemporaryFailure
 
 PANELS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("init", "check", "lab"),
@@ -79,7 +79,7 @@ class Commands(TyperGroup):
             # nor shall the interpreter complain when it closes the output
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(Exit.CLOSED_PIPE) from None
-        except Mistake as mistake:
+        except (Mistake, NotSet) as mistake:
             output.failed(str(mistake))
             raise typer.Exit(Exit.MISTAKE) from None
         except Failure as failure:

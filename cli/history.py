@@ -186,10 +186,11 @@ def _placed(path: Path) -> Iterator[tuple[Place, Entry]]:
 
 
 def _place(entry: Entry, offset: int, number: int, where: str) -> Place:
-    event = entry.event
-    at = event.occurred_at or event.finished_at
+    event, at = entry.event, entry.told_at
     if at is None:
-        raise Mistake(f"{where}: the event has no `timestamp`, so that it has no place in time")
+        raise Mistake(
+            f"{where}: the event has no `timestamp` that can be, so that it has no place in time"
+        )
     return Place(
         at, int(event.run_id), offset, number, event.account_id, event.id, asked=entry.asked
     )

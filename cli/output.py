@@ -26,6 +26,9 @@ from subscriber.diagnosis import clean, visible
 NARROW = 60  # columns; below it a table is shown as one block a row
 _UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
+_WORD = re.compile(r"\s*(?:[^\s`]*`[^`]*`\S*|\S+)\s*")
+"""A word; a command between backticks is one, as people copy it."""
+
 HEAD_LIMIT = 12  # columns of a head that shares a line with its text on a narrow terminal
 
 Style = Literal["", "good", "bad", "warn", "dim", "strong"]
@@ -139,7 +142,7 @@ def _wrapped(text: Text, width: int) -> Iterator[Text]:
     """The lines of `text`, broken between words only; Rich breaks or cuts a word that is longer."""
     for line in text.split("\n", allow_blank=True):
         breaks, used = [], 0
-        for word in re.finditer(r"\s*\S+\s*", line.plain):
+        for word in _WORD.finditer(line.plain):
             if used and used + cell_len(word[0].rstrip()) > width:
                 breaks.append(word.start())
                 used = 0
@@ -209,8 +212,11 @@ def warn(text: object) -> None:
 
 def failed(text: object) -> None:
     """Why it ends here, and what to do; a line or several. It is ours: failures quote no secret."""
-    said = Text(shown(Own(text)))
-    beside().print(Text("error: ", style="red bold") + said, soft_wrap=True)
+    err, said = beside(), Text("error: ", style="red bold") + Text(shown(Own(text)))
+    if err.is_terminal:
+        _print_wrapped(err, said)
+    else:
+        err.print(said, soft_wrap=True)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from deploy.accounts import account
 from deploy.binding import binding, project_binding
 from deploy.names import BUILD, RECEIVER, REPOSITORY, SUBSCRIBER, Deployment
-from deploy.step import Look, Step, gcloud
+from deploy.seen import first
+from deploy.step import OURS, Look, Step, gcloud
 
 PART = "build"
 
@@ -29,6 +30,7 @@ def building(it: Deployment) -> Iterator[Step]:
         ),
         Look(gcloud(it.project, *repository, "describe", REPOSITORY, *where, "--format=json")),
         undo=(gcloud(it.project, *repository, "delete", REPOSITORY, *where),),
+        made_here=OURS,
     )
     thing = (*repository, REPOSITORY)
     yield binding(it, PART, thing, build, "roles/artifactregistry.writer", where=where)
@@ -41,7 +43,16 @@ def building(it: Deployment) -> Iterator[Step]:
                 it.project, *buckets, "create", it.bucket, *where, "--uniform-bucket-level-access"
             ),
         ),
-        Look(gcloud(it.project, *buckets, "describe", it.bucket, "--format=json")),
+        # not described: the names of all the world's buckets are one space, and whoever makes one
+        # of this name before us would be given the sources, and could give us others to build
+        Look(
+            gcloud(it.project, *buckets, "list", "--format=json"),
+            first(name=it.bucket.removeprefix("gs://")),
+            gcloud(
+                *(it.project, *buckets, "list", "--format=value(name)"),
+                f"--filter=name={it.bucket.removeprefix('gs://')}",
+            ),
+        ),
         undo=(gcloud(it.project, "storage", "rm", "--recursive", it.bucket),),
     )
     yield binding(it, PART, (*buckets, it.bucket), build, "roles/storage.objectUser")

@@ -15,7 +15,7 @@ from deploy.names import (
     TICKS,
     Deployment,
 )
-from deploy.step import Look, Step, gcloud
+from deploy.step import OURS, Look, Step, gcloud
 
 ACK_DEADLINE_S = 300
 KEEP_EVENTS_S = 7 * 86_400
@@ -36,6 +36,7 @@ def topics(it: Deployment) -> Iterator[Step]:
             (gcloud(it.project, "pubsub", "topics", "create", name, "--labels=app=afterrun"),),
             Look(gcloud(it.project, "pubsub", "topics", "describe", name, "--format=json")),
             undo=(gcloud(it.project, "pubsub", "topics", "delete", name),),
+            made_here=OURS,
             is_data=name == DEAD_LETTERS,
         )
     publisher = "roles/pubsub.publisher"
@@ -118,6 +119,7 @@ def _subscription(
         wanted=wanted,
         change=(gcloud(it.project, *group, "update", name, *flags),),
         undo=(gcloud(it.project, *group, "delete", name),),
+        made_here=OURS,
         is_data=is_data,
     )
 

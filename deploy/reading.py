@@ -45,6 +45,9 @@ def read(
             secret_refs.parse(dbt_token)
         except Mistake as mistake:
             raise Mistake(f"--dbt-token: {mistake}") from None
+    if not str(config.resolve()).isprintable():
+        # in a script that is pasted, its second line would be a command
+        raise Mistake("--config: its path holds a line break, or what is no character; rename it")
     if not config.is_file():
         raise Mistake(
             f"{config}: there is no such file; `afterrun init` writes one, --config names another"

@@ -44,6 +44,8 @@ def undoing(it: Deployment, chosen: Iterable[Step]) -> Iterator[str]:
             continue
         yield from ("", f"# {step.what}")
         yield from _learning(it, step.undo, learned)
+        if step.made_here:
+            yield "# if it is ours: labels.app is afterrun"
         look = step.still or step.look
         if look is not None and look.names:
             yield f'FOUND="$({written(look.names)})"'

@@ -20,6 +20,10 @@ class PermanentFailure(Failure):
     """Repeating it cannot help: to the dead letters, with the reason."""
 
 
+class NotSet(PermanentFailure):
+    """What it takes is not set here, a variable or a project: whoever runs it has to."""
+
+
 class Mistake(Exception):
     """The configuration is wrong. The message says where, what and how to mend it; no value in it.
 

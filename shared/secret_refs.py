@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from shared.errors import Failure, Mistake, PermanentFailure
+from shared.errors import Failure, Mistake, NotSet, PermanentFailure
 
 FORMS = "secret:NAME, secret:NAME@VERSION, env:NAME or file:/path"
 READ_TIMEOUT_S = 3.0
@@ -120,9 +120,9 @@ class SecretReader:
         From Secret Manager, `pinned` holds the project and the number of the version, `latest` or
         an alias resolved; a variable and a file have no versions, and `pinned` is `ref`.
 
-        Raises PermanentFailure if it is not there or empty, SecretGone if Secret Manager has no
-        such version any more, TemporaryFailure if it does not answer within a few seconds.
-        Messages name the reference, never the value.
+        Raises PermanentFailure if it is not there, NotSet if it is empty, SecretGone if Secret
+        Manager has no such version any more, TemporaryFailure if it does not answer within a few
+        seconds. Messages name the reference, never the value.
         """
         if ref.scheme == "env":
             value = (os.environ if self.environ is None else self.environ).get(ref.name, "")
@@ -132,7 +132,7 @@ class SecretReader:
         else:
             secret = self._read_from_manager(ref)
         if not secret.value.strip():
-            raise PermanentFailure(f"the secret {ref} is empty or not set")
+            raise NotSet(f"the secret {ref} is empty or not set")
         return Secret(secret.value.strip(), secret.pinned)
 
     def _read_from_manager(self, ref: SecretRef) -> Secret:

@@ -8,7 +8,7 @@ from functools import cached_property
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from shared.errors import Mistake, PermanentFailure
+from shared.errors import Mistake, NotSet
 
 NO_CREDENTIALS = (
     "there are no Google credentials here: run `gcloud auth application-default login`, or as a "
@@ -113,14 +113,14 @@ class GoogleProject:
         except DefaultCredentialsError:
             project = None
         if not project:
-            raise PermanentFailure(
+            raise NotSet(
                 "no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT, or run where there "
                 "are credentials that name one (`gcloud auth application-default login`)"
             )
         return str(project)
 
     def __call__(self) -> str:
-        """Its id. May ask the metadata server once; raises PermanentFailure if there is none."""
+        """Its id. May ask the metadata server once; raises NotSet if there is none."""
         return self.configured or self._of_credentials
 
 

@@ -95,6 +95,10 @@ class Stream:
             self._failure = TemporaryFailure("Pub/Sub has closed the stream")
         except (exceptions.GoogleAPICallError, GoogleAuthError) as error:
             self._failure = self._explained(error)
+        except Exception as error:  # noqa: BLE001 - whoever is to open another one has to hear of it
+            if not self._is_closing.is_set():
+                log.bug("the stream broke", error)
+            self._failure = TemporaryFailure("the stream from Pub/Sub broke")
         finally:
             self._ended()
 
@@ -120,20 +124,23 @@ class Stream:
 
     def _take(self, received: Any) -> None:
         message, lease = received.message, received.ack_id
-        is_taken = self._taken(
-            Delivered(
-                message.message_id,
-                message.data,
-                dict(message.attributes),
-                received.delivery_attempt,
+        try:
+            is_taken = self._taken(
+                Delivered(
+                    message.message_id,
+                    message.data,
+                    dict(message.attributes),
+                    received.delivery_attempt,
+                )
             )
-        )
-        if is_taken:
-            self._calls(self._client.acknowledge, ack_ids=[lease])
-        else:
-            self._give_back([lease])
-        with self._lock:
-            self._leased.pop(lease, None)
+            if is_taken:
+                self._calls(self._client.acknowledge, ack_ids=[lease])
+            else:
+                self._give_back([lease])
+        finally:
+            # whatever happened: what is not extended any more comes again
+            with self._lock:
+                self._leased.pop(lease, None)
 
     def _give_back(self, leases: Sequence[str]) -> None:
         if leases:

@@ -12,6 +12,7 @@ from typing import Any
 from subscriber.dbt_cloud.fields import object_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STATUS_DIGITS = 3
 
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _HEADER = re.compile(r"^\s*([A-Za-z0-9-]+)\s*:\s*(.*?)\s*$", re.MULTILINE)
@@ -35,7 +36,8 @@ def texts(fields: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def status(fields: Mapping[str, Any], key: str) -> int | None:
     """An HTTP status; None where nothing was sent, or nobody answered: "0"."""
     found = text(fields, key)
-    return int(found) if found.isascii() and found.isdigit() and 0 < int(found[:4]) < 1000 else None
+    is_one = found.isascii() and found.isdigit() and len(found) <= STATUS_DIGITS
+    return int(found) or None if is_one else None
 
 
 def is_on(fields: Mapping[str, Any], key: str) -> bool:
@@ -44,15 +46,17 @@ def is_on(fields: Mapping[str, Any], key: str) -> bool:
 
 
 def time(fields: Mapping[str, Any], key: str) -> datetime | None:
-    """A time: microseconds since 1970, or RFC 3339 with any number of digits; None for neither."""
+    """A time, in UTC: microseconds since 1970, or RFC 3339 with any number of digits; None for
+    neither.
+    """
     found = text(fields, key)
     try:
         if found.isascii() and found.isdigit():
             return EPOCH + timedelta(microseconds=int(found[:18])) if int(found[:18]) else None
         read = datetime.fromisoformat(_FRACTION.sub(r"\1", found))
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def headers(written: str) -> dict[str, str]:

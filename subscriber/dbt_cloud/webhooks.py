@@ -109,7 +109,12 @@ class Webhooks:
 
     def delete(self, subscription_id: str) -> None:
         with in_words(self.admin.base_url):
-            self._outbound.delete(self._url(_path(subscription_id)), headers=self.admin.headers())
+            reply = self._outbound.delete(
+                self._url(_path(subscription_id)), headers=self.admin.headers()
+            )
+        # a page to log in on is a 200 as well, and nothing is deleted
+        if reply.body.strip():
+            _content(reply)
 
     def test(self, subscription_id: str) -> Tested:
         """Have dbt Cloud send a sample, of a run that does not exist, to the webhook's URL."""
@@ -141,7 +146,10 @@ class Webhooks:
             answer = _content(
                 self._get(what, params={"limit": str(PAGE), "offset": str(len(seen))})
             )
-            rows = [row for row in answer.get("data") or [] if isinstance(row, dict)]
+            listed = answer["data"] or []
+            if not isinstance(listed, list):
+                raise TemporaryFailure(_NOT_THE_API)
+            rows = [row for row in listed if isinstance(row, dict)]
             new = {id_: row for row in rows if (id_ := lenient.text(row, "id")) not in seen}
             yield from new.values()
             seen |= new.keys()
@@ -200,8 +208,10 @@ _REFUSALS = {
 
 
 def _subscription(fields: Mapping[str, Any]) -> Subscription:
+    id_ = lenient.text(fields, "id")
     return Subscription(
-        id=lenient.text(fields, "id"),
+        # it stands in commands that people paste
+        id=id_ if _ID.fullmatch(id_) else "",
         name=lenient.text(fields, "name"),
         client_url=lenient.text(fields, "client_url"),
         event_types=lenient.texts(fields, "event_types"),

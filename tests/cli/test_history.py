@@ -165,6 +165,8 @@ def test_a_file_that_is_something_else_stays_as_it_is(tmp_path: Path, content: s
 GOOD = history.line(an_entry())
 WITHOUT_A_TIME = json.loads(GOOD)
 del WITHOUT_A_TIME["event"]["timestamp"], WITHOUT_A_TIME["event"]["data"]["runFinishedAt"]
+AT_THE_END_OF_TIME = json.loads(json.dumps(WITHOUT_A_TIME))
+AT_THE_END_OF_TIME["event"]["timestamp"] = "9999-12-31T23:59:59Z"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +182,7 @@ del WITHOUT_A_TIME["event"]["timestamp"], WITHOUT_A_TIME["event"]["data"]["runFi
         (GOOD.replace('"version": 1', '"version": 2'), "of another version of afterrun"),
         (GOOD.replace("job.run.completed", "job.run.eaten"), "no event of a run: an event type"),
         (json.dumps(WITHOUT_A_TIME), "no place in time"),
+        (json.dumps(AT_THE_END_OF_TIME), "no place in time"),
         ("[" * 100_000, "no line of a history"),
         ("\xff", "no line of a history"),
     ],

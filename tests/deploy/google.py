@@ -227,8 +227,14 @@ class Google:
 
     def _storage(self, method: str, path: str, asked: Any, body: Any) -> Any:
         if path == "b" and method == "POST":
-            self._keep(f"storage/b/{body['name']}", body)
+            key = f"storage/b/{body['name']}"
+            if key in self.things:
+                raise Refused(409, "conflict", "The requested bucket name is not available.")
+            self._keep(key, body)
             return body
+        if path == "b":
+            of_all = [thing for key, thing in self.things.items() if key.startswith("storage/b/")]
+            return {"items": [each for each in of_all if "projectNumber" not in each]}
         if path.endswith("/iam"):
             key = f"storage/{path.removesuffix('/iam')}"
             self._there(key)

@@ -423,6 +423,38 @@ def test_a_secret_that_was_there_before_is_used_and_left(
     assert f"secretmanager/{name}" in cloud.google.things
 
 
+@pytest.mark.parametrize("kind", ["topic", "subscription"])
+def test_what_others_made_under_our_names_is_used_and_left(
+    cloud: Cloud, deployment: Deployment, kind: str
+) -> None:
+    name = f"projects/{PROJECT}/{kind}s/dbt-cloud-events"
+    theirs = {"name": name, "topic": f"projects/{PROJECT}/topics/dbt-cloud-events"}
+    cloud.google.things[f"pubsub/{name}"] = theirs
+
+    cloud.up(deployment)
+    undone = cloud.down(deployment, with_data=True)
+
+    assert undone[f"{kind} dbt-cloud-events"] is Outcome.KEPT
+    assert f"pubsub/{name}" in cloud.google.things
+
+
+def test_sources_are_not_given_to_a_bucket_of_another_project(
+    cloud: Cloud, deployment: Deployment
+) -> None:
+    name = f"{PROJECT}-afterrun-build"
+    theirs = {"name": name, "projectNumber": "666"}
+    cloud.google.things[f"storage/b/{name}"] = theirs
+    it = replace(deployment, image="")
+
+    with pytest.raises(PermanentFailure, match="name is not available"):
+        cloud.up(it, "build")
+
+    undone = cloud.down(it, with_data=True)
+
+    assert undone[f"bucket gs://{name} of sources"] is Outcome.GONE
+    assert cloud.google.things[f"storage/b/{name}"] == theirs
+
+
 def test_a_secret_without_a_value_is_left_for_later_and_so_is_the_webhook(
     cloud: Cloud, deployment: Deployment
 ) -> None:

@@ -176,6 +176,7 @@ def test_before_it_takes_things_away_it_says_what_is_lost(shell: Shell) -> None:
         (("--project=",), "--project: missing: a project id; write one such as my-data-123"),
         (("--region=Frankfurt",), "--region: this is no region; write one such as europe-west1"),
         (("--config=none.yaml",), "none.yaml: there is no such file"),
+        (("--config=a\ntouch here #.yaml",), "--config: its path holds a line break"),
         (("--notify=nobody",), "--notify: this is no mail address"),
         (("--image=an image",), "--image: write REGION-docker.pkg.dev/"),
         (("--only=topic",), "topic: there is no such part; they are apis, accounts,"),

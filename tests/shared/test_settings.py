@@ -148,9 +148,7 @@ def test_without_a_project_the_failure_says_what_to_set() -> None:
     )
 
     assert asked.returncode == 1
-    assert "PermanentFailure: no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT" in (
-        asked.stderr
-    )
+    assert "NotSet: no Google Cloud project is known: set GOOGLE_CLOUD_PROJECT" in (asked.stderr)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8086", "localhost:8086", "[::1]:8086"])

@@ -310,7 +310,7 @@ def test_an_account_that_the_token_does_not_see_is_said(cloud: DbtCloud) -> None
     [
         ("wrong", Exit.REFUSED, "127.0.0.1 answered 401, invalid token: it is mistyped"),
         (METADATA_TOKEN, Exit.REFUSED, "shows this token none of the projects, environments"),
-        ("", Exit.REFUSED, "the secret env:TOKEN is empty or not set"),
+        ("", Exit.MISTAKE, "the secret env:TOKEN is empty or not set"),
     ],
 )
 def test_a_token_that_does_not_do_is_one_line(

@@ -601,7 +601,7 @@ def test_a_wrong_token_or_host_is_said(in_dbt_cloud: dict[str, str]) -> None:
 def test_a_token_that_is_not_there_is_said(in_dbt_cloud: dict[str, str]) -> None:
     ran = afterrun("explain", "999", environ={**in_dbt_cloud, "DBT_TOKEN": ""})
 
-    assert ran.code in (Exit.REFUSED, Exit.BUSY)
+    assert ran.code == Exit.MISTAKE
     assert "the secret env:DBT_TOKEN is empty or not set" in ran.err
 
 

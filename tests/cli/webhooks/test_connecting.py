@@ -59,7 +59,7 @@ def test_a_token_written_as_it_is_is_a_mistake_and_not_repeated(side: Side) -> N
 def test_a_token_that_is_not_set_is_named(side: Side) -> None:
     ran = side.run("list", DBT_TOKEN="")
 
-    assert ran.code == 4
+    assert ran.code == 3
     assert "env:DBT_TOKEN" in ran.err
 
 

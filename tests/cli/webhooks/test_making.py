@@ -192,7 +192,7 @@ def test_making_one_takes_more_than_the_right_to_look(side: Side) -> None:
         "create", "--url", side.receiver.url, "--secret", "secret:x", DBT_TOKEN=access.TOKEN
     )
 
-    assert ran.code == 4
+    assert ran.code == 3
     assert refused.code == 4
     assert "Account Admin, Admin or Developer" in refused.err
     assert side.all == []

@@ -25,7 +25,10 @@ def test_a_list_holds_texts_or_numbers(written: object, read: tuple[str, ...]) -
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [("202", 202), (202, 202), ("0", None), (None, None), ("", None), ("99999", None), ("²", None)],
+    [
+        *(("202", 202), (202, 202), ("0", None), (None, None), ("", None), ("99999", None)),
+        *(("²", None), pytest.param("0001" + "1" * 5_000, None, id="no-number-of-Python's")),
+    ],
 )
 def test_a_status_of_0_means_that_there_was_no_answer(written: object, read: int | None) -> None:
     assert lenient.status({"key": written}, "key") == read
@@ -49,7 +52,13 @@ def test_a_time_is_microseconds_or_rfc_3339(written: object) -> None:
     assert lenient.time({"key": written}, "key") == AT
 
 
-@pytest.mark.parametrize("written", ["0", 0, "", None, "soon", "9" * 18, "9" * 900])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("0", 0, "", None, "soon", "9" * 18, "9" * 900),
+        *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+    ],
+)
 def test_what_is_no_time_is_none(written: object) -> None:
     assert lenient.time({"key": written}, "key") is None
 

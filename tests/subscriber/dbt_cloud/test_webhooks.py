@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from lab.faults import Fault, Faults, WithFaults
@@ -212,6 +212,35 @@ def test_a_webhook_is_deleted_by_its_id(api: Api, webhooks: Webhooks) -> None:
     webhooks.delete("wsu_1")
 
     assert api.asked == [("DELETE", "/api/v3/accounts/123/webhooks/subscription/wsu_1", None)]
+
+
+def test_a_page_that_answers_a_deletion_is_not_taken_for_it(api: Api, webhooks: Webhooks) -> None:
+    api.answer = lambda: HTMLResponse("<html>Log in</html>")
+
+    with pytest.raises(TemporaryFailure, match="not dbt Cloud's webhooks API"):
+        webhooks.delete("wsu_1")
+
+
+def test_a_deletion_may_be_answered_with_nothing(api: Api, webhooks: Webhooks) -> None:
+    api.answer = lambda: Response(status_code=204)
+
+    webhooks.delete("wsu_1")
+
+
+@pytest.mark.parametrize("data", [5, "wsu_1", {"id": "wsu_1"}, True])
+def test_what_is_no_list_is_not_taken_for_an_empty_one(
+    api: Api, webhooks: Webhooks, data: object
+) -> None:
+    api.answers(data)
+
+    with pytest.raises(TemporaryFailure, match="not dbt Cloud's webhooks API"):
+        webhooks.listed()
+
+
+def test_an_id_that_is_none_does_not_get_into_a_command(api: Api, webhooks: Webhooks) -> None:
+    api.answers([DOCUMENTED | {"id": "wsu_1; touch here"}])
+
+    assert [each.id for each in webhooks.listed()] == [""]
 
 
 @pytest.mark.parametrize(
