@@ -121,13 +121,10 @@ def test_every_command_has_its_file_and_stands_in_the_help() -> None:
     assert isinstance(get_command(app), Commands)
 
 
-def test_every_command_has_its_section_on_the_page() -> None:
+def test_every_command_has_its_row_on_the_page() -> None:
     page = (ROOT / "docs" / "cli.md").read_text()
 
     missing = [
-        name
-        for names in PANELS.values()
-        for name in names
-        if f"### `afterrun {name}`" not in page and f"`afterrun {name}" not in page
+        name for names in PANELS.values() for name in names if f"`afterrun {name}`" not in page
     ]
     assert missing == []

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("function", "subscriber", "shared", "lab", "cli", "tests", "benchmarks")
+FOLDERS = ("function", "subscriber", "shared", "lab", "cli", "deploy", "tests", "benchmarks")
 MAY_IMPORT = {
     "shared": {"shared"},
     "function": {"function", "shared"},
     "subscriber": {"subscriber", "shared"},
     "lab": {"lab", "shared"},
+    "cli": {"cli", "function", "subscriber", "shared", "lab"},
+    "deploy": {"deploy", "cli", "subscriber", "shared"},
 }
 SHIPPED = ("function", "subscriber", "shared")
 

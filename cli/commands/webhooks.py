@@ -74,14 +74,14 @@ def _connected(
 def _show(
     webhook: "Subscription", others: "list[Subscription]", *, json: bool, **also: object
 ) -> None:
-    from cli.webhooks import shown
+    from cli.webhooks import page
     from cli.webhooks.concerns import concerns
 
     wrong = concerns(webhook, others)
     if json:
-        output.data(shown.as_data(webhook, wrong) | also)
+        output.data(page.as_data(webhook, wrong) | also)
     else:
-        shown.one(webhook, wrong, _now())
+        page.one(webhook, wrong, _now())
 
 
 def _hint(text: str) -> None:
@@ -103,16 +103,16 @@ def list_(
     json: options.Json = False,
 ) -> None:
     """All webhooks of the account, and what is wrong with each."""
-    from cli.webhooks import shown
+    from cli.webhooks import page
     from cli.webhooks.concerns import concerns
 
     webhooks = _connected(config, project, account, token, host)
     with output.progress("Asking dbt Cloud ..."):
         found = webhooks.listed()
     if json:
-        output.data([shown.as_data(each, concerns(each, found)) for each in found])
+        output.data([page.as_data(each, concerns(each, found)) for each in found])
     else:
-        shown.listed(found, _now())
+        page.listed(found, _now())
 
 
 @app.command(epilog=apps.examples("afterrun webhooks get wsu_12345abcde"))
@@ -269,15 +269,15 @@ def try_out(
     The sample is of a run that does not exist. It reaches the subscriber, which records it as a
     test and tells nobody.
     """
-    from cli.webhooks import receiving, shown, testing
+    from cli.webhooks import page, receiving, testing
 
     webhooks = _connected(config, project, account, token, host)
     with output.progress("dbt Cloud is testing the URL ..."):
         result = testing.tested(webhooks, id_, time.sleep)
     if json:
-        output.data(shown.test_as_data(result))
+        output.data(page.test_as_data(result))
     else:
-        shown.test(result, _now())
+        page.test(result, _now())
     if result.is_known:
         raise typer.Exit(receiving.exit_code(result.status))
 
@@ -297,15 +297,15 @@ def events(
     json: options.Json = False,
 ) -> None:
     """What was sent to one lately, and what was answered."""
-    from cli.webhooks import shown
+    from cli.webhooks import page
 
     webhooks = _connected(config, project, account, token, host)
     with output.progress("Asking dbt Cloud ..."):
         found = webhooks.events(id_)
     if json:
-        output.data([shown.event_as_data(each) for each in found[:limit]])
+        output.data([page.event_as_data(each) for each in found[:limit]])
         return
-    shown.events(found[:limit], _now())
+    page.events(found[:limit], _now())
     if len(found) > limit:
         output.hint(f"{limit} of {len(found)}; more with --limit")
 
@@ -323,15 +323,15 @@ def receipts(
     json: options.Json = False,
 ) -> None:
     """Each attempt to deliver an event: what went, what came."""
-    from cli.webhooks import shown
+    from cli.webhooks import page
 
     webhooks = _connected(config, project, account, token, host)
     with output.progress("Asking dbt Cloud ..."):
         found = webhooks.receipts(id_, event)
     if json:
-        output.data([shown.receipt_as_data(each) for each in found])
+        output.data([page.receipt_as_data(each) for each in found])
     else:
-        shown.receipts(found, _now())
+        page.receipts(found, _now())
 
 
 @app.command(

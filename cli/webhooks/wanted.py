@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from cli.webhooks.concerns import twins_of
 from shared.errors import Mistake
 from shared.settings import is_loopback
 from subscriber.dbt_cloud.webhooks import EVENT_TYPES, Subscription
@@ -51,8 +52,6 @@ def jobs(written: str) -> tuple[str, ...]:
 
 def check_alone(wanted: Subscription, others: Sequence[Subscription]) -> None:
     """Raise Mistake if another active webhook sends to the same URL."""
-    from cli.webhooks.concerns import twins_of
-
     if twins := [each.id for each in twins_of(wanted, others)]:
         raise Mistake(
             f"{', '.join(twins)} sends to this URL already: each event would come twice. Change it "

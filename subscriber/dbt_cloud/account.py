@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.dbt_cloud.admin import Admin
+from subscriber.dbt_cloud.fields import text_of
 from subscriber.outbound import Refused
 
 PAGE = 100  # the most that dbt Cloud lists at once
@@ -105,7 +106,7 @@ class Account:
         found = (
             Named(
                 id_of(row, "id"),
-                _text(row, "name"),
+                text_of(row, "name"),
                 id_of(row, "project_id"),
                 is_deleted=row.get("state") == _DELETED,
             )
@@ -179,7 +180,7 @@ def body_of(run: Mapping[str, Any], account_id: str, names: Names) -> bytes | No
     at = finished_at or time_of(run, "created_at")
     data = {
         "jobId": job_id,
-        "jobName": _text(job, "name") or _of(names.jobs, job_id),
+        "jobName": text_of(job, "name") or _of(names.jobs, job_id),
         "runId": id_of(run, "id"),
         "environmentId": environment_id,
         "environmentName": _of(names.environments, environment_id),
@@ -187,7 +188,7 @@ def body_of(run: Mapping[str, Any], account_id: str, names: Names) -> bytes | No
         "projectName": _of(names.projects, project_id),
         "runStatus": _ENDED[status],
         "runStatusCode": status,
-        "runStatusMessage": _text(run, "status_message") or "None",
+        "runStatusMessage": text_of(run, "status_message") or "None",
         "runStartedAt": _written(time_of(run, "started_at")),
         "runFinishedAt": _written(finished_at),
     }
@@ -204,7 +205,7 @@ def body_of(run: Mapping[str, Any], account_id: str, names: Names) -> bytes | No
 def time_of(fields: Mapping[str, Any], key: str) -> datetime | None:
     """A time of the Admin API (`2024-08-30 12:43:34.602258+00:00`); None if there is none."""
     try:
-        time = datetime.fromisoformat(_text(fields, key))
+        time = datetime.fromisoformat(text_of(fields, key))
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
@@ -228,11 +229,6 @@ def _is_last(page: Mapping[str, Any], offset: int, length: int) -> bool:
     pagination = extra.get("pagination") if isinstance(extra, dict) else None
     total = pagination.get("total_count") if isinstance(pagination, dict) else None
     return offset >= total if isinstance(total, int) else length < PAGE
-
-
-def _text(fields: object, key: str) -> str:
-    value = fields.get(key) if isinstance(fields, dict) else None
-    return value if isinstance(value, str) else ""
 
 
 def _of(names: Mapping[str, Named], id_: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.errors import TemporaryFailure
 from subscriber.dbt_cloud import steps
+from subscriber.dbt_cloud.fields import object_of, text_of
 from subscriber.dbt_cloud.results import Written, from_artifact
 from subscriber.outbound import Outbound, Refused
 from subscriber.run import Outcome, RunDetails, Step, outcome_of
@@ -39,7 +40,7 @@ class Admin:
             params={"include_related": json.dumps(["trigger", "job", "run_steps"])},
             answer_limit_bytes=RUN_LIMIT_BYTES,
         )
-        run = _object(answer.content).get("data")
+        run = object_of(answer.content).get("data")
         if not isinstance(run, dict):
             raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is its URL right?")
         return details(run)
@@ -75,19 +76,19 @@ class Admin:
             headers=self.headers(),
             params={"job_definition_id": job_id, "order_by": "-id", "limit": "1"},
         )
-        listed = _object(answer.content).get("data")
+        listed = object_of(answer.content).get("data")
         if not isinstance(listed, list):
             raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is its URL right?")
-        found = _object(listed[0]).get("id") if listed else None
+        found = object_of(listed[0]).get("id") if listed else None
         return found if isinstance(found, int) and not isinstance(found, bool) else None
 
     def accounts(self) -> frozenset[str]:
         """The ids of the accounts that the token can see."""
         answer = self.outbound.get_json(f"{self.base_url}/api/v2/accounts/", headers=self.headers())
-        listed = _object(answer.content).get("data")
+        listed = object_of(answer.content).get("data")
         if not isinstance(listed, list):
             return frozenset()
-        return frozenset(str(account.get("id", "")) for account in listed if _object(account))
+        return frozenset(str(account.get("id", "")) for account in listed if object_of(account))
 
     def _runs(self, account_id: str) -> str:
         return f"{self.base_url}/api/v2/accounts/{account_id}/runs"
@@ -102,11 +103,11 @@ def details(run: Mapping[str, Any]) -> RunDetails:
     status = run.get("status")
     return RunDetails(
         outcome=outcome_of(status) if isinstance(status, int) else Outcome.UNKNOWN,
-        trigger=_trigger(_object(run.get("trigger")), _object(run.get("job"))),
-        link=_text(run, "href"),
-        git_sha=_text(run, "git_sha"),
-        git_branch=_text(run, "git_branch"),
-        status_message=_text(run, "status_message"),
+        trigger=_trigger(object_of(run.get("trigger")), object_of(run.get("job"))),
+        link=text_of(run, "href"),
+        git_sha=text_of(run, "git_sha"),
+        git_branch=text_of(run, "git_branch"),
+        status_message=text_of(run, "status_message"),
         steps=tuple(
             _step(step, index) for index, step in enumerate(run_steps, 1) if isinstance(step, dict)
         )
@@ -126,30 +127,21 @@ def _trigger(trigger: dict[str, Any], job: dict[str, Any]) -> str:
             "non_native_pull_request_id",
         )
     )
-    job_type = _text(job, "job_type")
+    job_type = text_of(job, "job_type")
     if pull_request or job_type == "ci":
         return "ci"
     if job_type == "merge":
         return "merge"
-    return _text(trigger, "cause_category").lower()
+    return text_of(trigger, "cause_category").lower()
 
 
 def _step(step: dict[str, Any], position: int) -> Step:
     index, status = step.get("index"), step.get("status")
     return Step(
         index=index if isinstance(index, int) else position,
-        name=_text(step, "name"),
+        name=text_of(step, "name"),
         failed=status == _FAILED,
-        logs=_text(step, "logs"),
+        logs=text_of(step, "logs"),
         has_begun=status not in _NOT_BEGUN
         and (status != _CANCELLED or step.get("started_at") is not None),
     )
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(fields: Mapping[str, Any], key: str) -> str:
-    value = fields.get(key)
-    return value if isinstance(value, str) else ""

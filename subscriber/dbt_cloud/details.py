@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from subscriber.dbt_cloud.fields import text_of
 from subscriber.run import SEVERITIES, Result
 
 TESTS = ("test", "unit_test")
@@ -44,7 +45,7 @@ def from_job(row: Mapping[str, Any]) -> Details:
     """What a row of Discovery's `job` says."""
     return Details(
         tags=_texts(row.get("tags")),
-        group=_text(row, "dbtGroup"),
+        group=text_of(row, "dbtGroup"),
         owner=owner_in(row.get("meta")),
         severity=severity_in(row.get("meta")),
         depends_on=_texts(row.get("dependsOn")),
@@ -56,14 +57,14 @@ def from_environment(row: Mapping[str, Any]) -> Details:
     parents = row.get("parents")
     return Details(
         tags=_texts(row.get("tags")),
-        group=_text(row, "group"),
+        group=text_of(row, "group"),
         owner=owner_in(row.get("meta")),
         severity=severity_in(row.get("meta")),
         depends_on=_texts([p.get("uniqueId") for p in parents if isinstance(p, dict)])
         if isinstance(parents, list)
         else (),
-        path=_text(row, "filePath"),
-        tested=_text(row, "testedNodeUniqueId"),
+        path=text_of(row, "filePath"),
+        tested=text_of(row, "testedNodeUniqueId"),
     )
 
 
@@ -73,7 +74,7 @@ def owner_in(meta: Any) -> Owner:
     if isinstance(named, list):
         named = named[0] if named else None
     if isinstance(named, dict):
-        return owner(_text(named, "name"), _text(named, "email"))
+        return owner(text_of(named, "name"), text_of(named, "email"))
     return owner(named if isinstance(named, str) else "", "")
 
 
@@ -164,11 +165,6 @@ def _named(test: Result, depends_on: Iterable[str]) -> str:
         if (place := test.name.find(f"_{unique_id.rpartition('.')[2]}_")) >= 0
     }
     return min(places, key=lambda unique_id: places[unique_id], default="")
-
-
-def _text(fields: Mapping[str, Any], key: str) -> str:
-    value = fields.get(key)
-    return value if isinstance(value, str) else ""
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.errors import TemporaryFailure
 from subscriber import fixes
+from subscriber.dbt_cloud.fields import text_of
 from subscriber.outbound import Outbound, Reply, UnknownOutcome
 
 NEWEST = 100  # runs of a job that are listed: the most that one page holds
@@ -88,7 +89,7 @@ class Jobs:
         found = _data(answer)
         if not isinstance(found, dict) or not _id(found, "id"):
             raise TemporaryFailure("what answered is not dbt Cloud's Admin API: is `base_url` it?")
-        return fixes.quoted(_text(found, "name"), self.token)
+        return fixes.quoted(text_of(found, "name"), self.token)
 
     def newest(self, job_id: str) -> list[JobRun]:
         """The newest runs of the job, the latest first."""
@@ -168,18 +169,18 @@ def _run(told: Any) -> JobRun | None:
         return None
     trigger = told.get("trigger")
     trigger = trigger if isinstance(trigger, dict) else {}
-    status, can_retry, link = told.get("status"), told.get("can_retry"), _text(told, "href")
+    status, can_retry, link = told.get("status"), told.get("can_retry"), text_of(told, "href")
     return JobRun(
         id=run_id,
         job_id=_id(told, "job_definition_id") or _id(told, "job_id"),
         status=status if isinstance(status, int) and not isinstance(status, bool) else None,
-        status_message=_text(told, "status_message"),
+        status_message=text_of(told, "status_message"),
         link=link if link.startswith(("https://", "http://")) else "",
-        cause=_text(trigger, "cause"),
-        category=_text(trigger, "cause_category").lower(),
+        cause=text_of(trigger, "cause"),
+        category=text_of(trigger, "cause_category").lower(),
         retrying=_id(told, "retrying_run_id"),
         can_retry=can_retry if isinstance(can_retry, bool) else None,
-        why_no_retry=_text(told, "retry_not_supported_reason"),
+        why_no_retry=text_of(told, "retry_not_supported_reason"),
     )
 
 
@@ -189,8 +190,3 @@ def _id(fields: dict[str, Any], key: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return str(value)
     return value if isinstance(value, str) and value.isascii() and value.isdigit() else ""
-
-
-def _text(fields: dict[str, Any], key: str) -> str:
-    value = fields.get(key)
-    return value if isinstance(value, str) else ""

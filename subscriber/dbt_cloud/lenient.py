@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from subscriber.dbt_cloud.fields import object_of
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATUS_DIGITS = 3
 
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _HEADER = re.compile(r"^\s*([A-Za-z0-9-]+)\s*:\s*(.*?)\s*$", re.MULTILINE)
-
-
-def object_of(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def text(fields: Mapping[str, Any], key: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from subscriber.dbt_cloud.details import Details, Owner, from_environment, owner
+from subscriber.dbt_cloud.fields import object_of, text_of
 
 RESOURCES_A_QUERY = 500  # the most that an environment gives at once
 
@@ -49,28 +50,19 @@ def variables(environment_id: str, unique_ids: Sequence[str]) -> dict[str, Any]:
 
 def read(data: Mapping[str, Any]) -> Project:
     """What the answer to QUERY says; what is null or missing in it is nothing."""
-    environment = _object(data.get("environment"))
-    nodes = _nodes(_object(environment.get("applied")).get("resources"))
-    groups = _nodes(_object(environment.get("definition")).get("groups"))
+    environment = object_of(data.get("environment"))
+    nodes = _nodes(object_of(environment.get("applied")).get("resources"))
+    groups = _nodes(object_of(environment.get("definition")).get("groups"))
     return Project(
-        known={_text(node, "uniqueId"): from_environment(node) for node in nodes},
+        known={text_of(node, "uniqueId"): from_environment(node) for node in nodes},
         groups={
-            _text(group, "name"): owner(_text(group, "ownerName"), _text(group, "ownerEmail"))
+            text_of(group, "name"): owner(text_of(group, "ownerName"), text_of(group, "ownerEmail"))
             for group in groups
         },
     )
 
 
 def _nodes(connection: Any) -> list[dict[str, Any]]:
-    edges = _object(connection).get("edges")
-    found = (_object(edge).get("node") for edge in (edges if isinstance(edges, list) else ()))
+    edges = object_of(connection).get("edges")
+    found = (object_of(edge).get("node") for edge in (edges if isinstance(edges, list) else ()))
     return [node for node in found if isinstance(node, dict)]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(fields: Mapping[str, Any], key: str) -> str:
-    value = fields.get(key)
-    return value if isinstance(value, str) else ""

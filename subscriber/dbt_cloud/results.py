@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from subscriber import durations
+from subscriber.dbt_cloud.fields import object_of, text_of
 from subscriber.dbt_cloud.steps import EXECUTING, RUN_RESULTS
 from subscriber.run import Result, Status
 
@@ -50,22 +51,22 @@ def from_artifact(name: str, artifact: Mapping[str, Any], command: str) -> Writt
         Result(
             unique_id=row["unique_id"],
             status=_status(row.get("status")),
-            said=_text(row, "status").lower(),
-            message=_text(row, "message") or _text(row, "error") or _age(row),
+            said=text_of(row, "status").lower(),
+            message=text_of(row, "message") or text_of(row, "error") or _age(row),
         )
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and isinstance(row.get("unique_id"), str)
     ]
     if name == RUN_RESULTS:
-        may_be_good = (_text(_object(artifact.get("args")), "which") or command) in EXECUTING
+        may_be_good = (text_of(object_of(artifact.get("args")), "which") or command) in EXECUTING
         results = [r for r in results if may_be_good or r.status in _PROBLEMS]
     else:
         results = [r for r in results if r.kind == "source" or r.status in _PROBLEMS]
-    metadata = _object(artifact.get("metadata"))
+    metadata = object_of(artifact.get("metadata"))
     return Written(
         tuple(results),
-        run_id=_text(_object(metadata.get("env")), "DBT_CLOUD_RUN_ID"),
-        invocation=_text(metadata, "invocation_id"),
+        run_id=text_of(object_of(metadata.get("env")), "DBT_CLOUD_RUN_ID"),
+        invocation=text_of(metadata, "invocation_id"),
     )
 
 
@@ -101,7 +102,7 @@ def from_row(row: Mapping[str, Any]) -> Result | None:
     said = _said(unique_id, row)
     if not said:
         return None
-    return Result(unique_id, _status(said), said, message=_text(row, "error"))
+    return Result(unique_id, _status(said), said, message=text_of(row, "error"))
 
 
 def _age(row: Mapping[str, Any]) -> str:
@@ -129,29 +130,20 @@ def _units(count: int, unit: str) -> str:
 def _said(unique_id: str, row: Mapping[str, Any]) -> str:
     kind = unique_id.partition(".")[0]
     if kind == "source":
-        return _text(row, "state").lower()
+        return text_of(row, "state").lower()
     if kind not in ("test", "unit_test"):
-        return _text(row, "status").lower()
+        return text_of(row, "status").lower()
     # a test's `status` may be a count of rows: its state decides, then its flags
-    if state := _text(row, "state").lower():
+    if state := text_of(row, "state").lower():
         return state
     for flag, said in (("skip", "skipped"), ("fail", "fail"), ("warn", "warn")):
         if row.get(flag) is True:
             return said
-    if _text(row, "error"):
+    if text_of(row, "error"):
         return "error"
-    status = _text(row, "status").lower()
+    status = text_of(row, "status").lower()
     return status if status in _STATUS else ""
 
 
 def _status(said: Any) -> Status:
     return _STATUS.get(said.lower(), Status.UNKNOWN) if isinstance(said, str) else Status.UNKNOWN
-
-
-def _text(fields: Mapping[str, Any], key: str) -> str:
-    value = fields.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from subscriber.dbt_cloud import lenient
+from subscriber.dbt_cloud.fields import object_of
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ class Tested:
 def event(fields: Mapping[str, Any]) -> SentEvent:
     payload = lenient.text(fields, "payload")
     try:
-        body = lenient.object_of(json.loads(payload))
+        body = object_of(json.loads(payload))
     except (ValueError, RecursionError):
         body = {}
     return SentEvent(
         id=lenient.text(fields, "id") or lenient.text(body, "eventId"),
         type=lenient.text(fields, "trigger_event_type") or lenient.text(body, "eventType"),
         job_id=lenient.text(fields, "job_id"),
-        run_id=lenient.text(lenient.object_of(body.get("data")), "runId"),
+        run_id=lenient.text(object_of(body.get("data")), "runId"),
         status=lenient.status(fields, "http_status_code"),
         at=lenient.time(body, "timestamp"),
         payload=payload,

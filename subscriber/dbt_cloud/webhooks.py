@@ -19,6 +19,7 @@ from shared.errors import Mistake, TemporaryFailure
 from subscriber.dbt_cloud import lenient, webhook_log
 from subscriber.dbt_cloud.account import NOT_TAKEN
 from subscriber.dbt_cloud.admin import Admin
+from subscriber.dbt_cloud.fields import object_of
 from subscriber.dbt_cloud.webhook_log import Receipt, SentEvent, Tested
 from subscriber.diagnosis import clean
 from subscriber.outbound import Outbound, Refused, Reply
@@ -152,7 +153,7 @@ class Webhooks:
             new = {id_: row for row in rows if (id_ := lenient.text(row, "id")) not in seen}
             yield from new.values()
             seen |= new.keys()
-            pagination = lenient.object_of(lenient.object_of(answer.get("extra")).get("pagination"))
+            pagination = object_of(object_of(answer.get("extra")).get("pagination"))
             total = pagination.get("total_count")
             if not new or (isinstance(total, int) and len(seen) >= total):
                 return
