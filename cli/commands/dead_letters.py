@@ -130,7 +130,8 @@ def replay(
         _show_results(first, dry_run=True, beside=as_json)
         asking.go_on(f"Replay {output.count(len(first.results), 'letter')}?")
         with output.progress("Replaying ..."):
-            first = _replayed(box, ids, dry_run=False)
+            # those that were shown, and no other that has come since
+            first = box.replay([each.id for each in first.results])
     if as_json:
         output.data([words.replay_data(each) for each in first.results])
     elif first.results:

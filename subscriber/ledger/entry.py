@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from shared.errors import PermanentFailure
+from shared.errors import Mistake, PermanentFailure
 from subscriber.ledger.contract import (
     BODY_LIMIT_BYTES,
     KEEP_SETTLED,
@@ -62,15 +62,20 @@ class Entry:
         )
 
     def work(self) -> Work:
+        """It as work. Raises Mistake if what is kept is no JSON: somebody else has written it."""
+        try:
+            body, result = decoded(self.body), decoded(self.result)
+        except (ValueError, RecursionError):
+            raise damaged(self.key) from None
         return Work(
             key=self.key,
             kind=self.kind,
-            body=decoded(self.body),
+            body=body,
             recorded_at=self.recorded_at,
             due_at=self.due_at,
             owner=self.owner,
             attempts=self.attempts,
-            result=decoded(self.result),
+            result=result,
         )
 
     def is_expired(self, now: datetime) -> bool:
@@ -140,6 +145,11 @@ def encoded_body(body: dict[str, Any]) -> str:
 def encoded_result(result: dict[str, Any]) -> str:
     """`result` as JSON in ASCII. Raises PermanentFailure beyond RESULT_LIMIT_BYTES."""
     return _encoded(result, RESULT_LIMIT_BYTES)
+
+
+def damaged(key: str) -> Mistake:
+    """What a ledger holds under `key` cannot be read, whoever has written it."""
+    return Mistake(f"LEDGER: what it holds as {key} is damaged; restore it, or delete that row")
 
 
 def decoded(text: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from shared.errors import Mistake, TemporaryFailure
 from subscriber.ledger import firestore_queries as queries
 from subscriber.ledger.contract import Change, Kind, Refusal, Settlement, Subject, Work
 from subscriber.ledger.decision import Decision, State
-from subscriber.ledger.entry import Entry
+from subscriber.ledger.entry import Entry, damaged
 from subscriber.ledger.firestore_database import Database, Document
 from subscriber.ledger.firestore_queries import WORK
 from subscriber.ledger.schema import SCHEMA_VERSION, refusal
@@ -241,7 +241,10 @@ def _entry(document: Document) -> Entry:
     values = document.values | {
         name: _utc(document.values[name]) if name in document.values else None for name in _TIMES
     }
-    return Entry(**values | {"kind": Kind(values["kind"])})
+    try:
+        return Entry(**values | {"kind": Kind(values["kind"])})
+    except ValueError:
+        raise damaged(str(values["key"])) from None
 
 
 def _utc(time: datetime) -> datetime:

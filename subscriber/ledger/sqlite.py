@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from subscriber.ledger.contract import Change, Kind, Refusal, Settlement, Subject, Work
 from subscriber.ledger.decision import Decision, State
-from subscriber.ledger.entry import Entry
+from subscriber.ledger.entry import Entry, damaged
 from subscriber.ledger.sqlite_file import SqliteFile
 
 BUSY_TIMEOUT_S = 5.0
@@ -207,8 +207,11 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _entry_of(row: sqlite3.Row) -> Entry:
     values = dict(row)
-    values |= {name: _time(values[name]) for name in _TIMES}
-    values |= {"kind": Kind(values["kind"]), "is_held": bool(values["is_held"])}
+    try:
+        values |= {name: _time(values[name]) for name in _TIMES}
+        values |= {"kind": Kind(values["kind"]), "is_held": bool(values["is_held"])}
+    except (ValueError, TypeError, OverflowError):
+        raise damaged(str(values["key"])) from None
     return Entry(**values)
 
 

@@ -68,6 +68,19 @@ def test_what_was_recorded_is_there_when_the_file_is_opened_again(
         assert again.work("work") == some_work()
 
 
+@pytest.mark.parametrize(
+    "change", ["body = '{'", "result = 'x'", "kind = 'wish'", "recorded_at = 9223372036854775807"]
+)
+def test_what_somebody_has_damaged_is_named(
+    ledger: SqliteLedger, other: sqlite3.Connection, change: str
+) -> None:
+    ledger.record(some_work())
+    other.execute(f"UPDATE work SET {change}")  # noqa: S608 - one of the four above
+
+    with pytest.raises(Mistake, match="LEDGER: what it holds as work is damaged"):
+        ledger.work("work")
+
+
 def test_nothing_is_created_before_the_first_use(path: Path, ledger: SqliteLedger) -> None:
     assert not path.exists()
 
