@@ -7,15 +7,14 @@ from typing import Annotated
 import typer
 
 from cli import apps, output
-from cli.explain import data, page, recorded
+from cli.explain import data, page
 from cli.explain.explaining import Explaining
 from cli.explain.page import Basis
 from cli.history import YEARS
-from cli.meant import Meant, Source
+from cli.meant import Source
 from cli.options import Config, Json, LedgerAt, Project, environ, existing_ledger
 from shared.errors import Mistake
 from subscriber.ledger.contract import Ledger
-from subscriber.ledger.memory import MemoryLedger
 from subscriber.settings import Places, configured, places
 
 app = apps.made()
@@ -39,9 +38,6 @@ At = Annotated[
 ]
 Payload = Annotated[
     bool, typer.Option("--payload", help="Show the exact requests that would be sent.")
-]
-AsRecorded = Annotated[
-    bool, typer.Option("--as-recorded", help="What was decided when it came, from the ledger.")
 ]
 AsJob = Annotated[
     str | None,
@@ -74,7 +70,6 @@ def explain(
     fresh: Fresh = False,
     at: At = None,
     offline: Offline = False,
-    as_recorded: AsRecorded = False,
     as_job: AsJob = None,
     as_environment: AsEnvironment = None,
     as_project: AsProject = None,
@@ -100,9 +95,6 @@ def explain(
     )
     with output.progress("Looking for it ..."):
         found = explaining.meant(event.strip())
-    if as_recorded:
-        _show_record(explaining, found, as_json=as_json)
-        return
     with output.progress("Asking dbt Cloud ..."):
         found = explaining.answered(found)
     with output.progress("Deciding ..."):
@@ -117,16 +109,6 @@ def explain(
     is_of_ours = not explanation.answer.is_unknown_account
     if found.source is Source.SAMPLE and is_of_ours and not explanation.places:
         output.hint("A sample may be of your job: see --as-job, --as-environment, --as-project.")
-
-
-def _show_record(explaining: Explaining, found: Meant, *, as_json: bool) -> None:
-    work = recorded.checked(explaining.record(found), found.said)
-    kept = explaining.kept or MemoryLedger()
-    record = recorded.data(work, kept)
-    if as_json:
-        output.data(record)
-    else:
-        recorded.show(record, found.event)
 
 
 def _ledger(where: Places, *, is_named: bool) -> Ledger | None:

@@ -31,13 +31,14 @@ def judged(about: About, found: Sequence[Subscription], receiver: str, now: date
         yield from _twice(about, ours)
     elif receiver:
         said = f"none of {len(found)} leads to {urlsplit(receiver).hostname}"
-        yield about.fails(said, f"afterrun webhooks create --url {receiver}")
+        yield about.fails(said, f"afterrun webhooks create --url {receiver} --secret REF")
     elif found:
         said = f"there are {len(found)}, and which is ours is not known"
         yield about.skipped(said, "afterrun doctor --receiver URL, with the receiver's URL")
     else:
         yield about.fails(
-            "there is none: dbt Cloud tells us nothing", "afterrun webhooks create --url URL"
+            "there is none: dbt Cloud tells us nothing",
+            "afterrun webhooks create --url URL --secret REF",
         )
 
 

@@ -157,7 +157,7 @@ def _rules(life: Life) -> None:
     ordered = sorted(rules.items(), key=lambda rule: not rule[1].startswith(MATCHED))
     for name, verdict_ in ordered[:WHY_LINES]:
         matches = verdict_.startswith(MATCHED)
-        mark = Cell("  + ", "good") if matches else Cell("  - ", "dim")
+        mark = Cell("  ✓ ", "good") if matches else Cell("  ✗ ", "dim")
         text = name if verdict_ == MATCHED else f"{name}: {verdict_}"
         output.entry((mark,), text, "" if matches else "dim")
     _left_out(life, "rules", len(rules) - WHY_LINES)

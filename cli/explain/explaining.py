@@ -88,8 +88,8 @@ class Explaining:
             what = output.count(count, "action") if count else "nothing"
             yield (
                 f"It came before, {output.when(work.recorded_at)}, and {what} followed: see "
-                "--as-recorded. The same event again does nothing; below is what it would do if "
-                "it were new."
+                f"`afterrun event {explanation.event.run_id}`. The same event again does nothing; "
+                "below is what it would do if it were new."
             )
         elif work is not None:
             reason = f": {work.result['reason']}" if work.result.get("reason") else ""

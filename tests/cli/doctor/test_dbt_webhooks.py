@@ -97,7 +97,10 @@ def test_a_rotation_that_has_not_ended_is_to_be_ended() -> None:
 def test_those_of_others_are_none_of_ours() -> None:
     (found,) = judged(replace(OURS, client_url="https://hooks.zapier.com/x", active=False))
 
-    assert (found.state, found.mend) == (State.FAILS, f"afterrun webhooks create --url {URL}")
+    assert (found.state, found.mend) == (
+        State.FAILS,
+        f"afterrun webhooks create --url {URL} --secret REF",
+    )
 
 
 def test_without_a_receivers_url_its_usual_name_tells() -> None:
