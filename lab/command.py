@@ -26,7 +26,7 @@ def play(*, stay: bool = False) -> int:
     at any time. Raises NotStarted if a function does not start.
     """
     # however we are ended, the functions shall not be left behind
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     console = show.console()
     try:

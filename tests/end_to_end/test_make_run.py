@@ -55,7 +55,7 @@ def test_it_plays_the_story_in_80_columns_and_everything_is_proven(environ, tmp_
     assert played.stderr == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_stops_all_it_started_when_it_is_told_to(staying, number):
     assert staying.stdout is not None
     for line in staying.stdout:
