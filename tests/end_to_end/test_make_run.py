@@ -33,11 +33,14 @@ def staying(environ, tmp_path) -> Iterator["subprocess.Popen[str]"]:
         [*COMMAND, "--stay"], cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True
     )
     yield process
-    if process.poll() is None:
-        process.kill()
-    process.wait(10)
     assert process.stdout is not None
     process.stdout.close()
+    try:
+        # asked to, it ends what it has started; killed, it could not
+        process.terminate()
+        process.wait(20)
+    finally:
+        process.kill()
 
 
 def test_it_plays_the_story_in_80_columns_and_everything_is_proven(environ, tmp_path):
