@@ -4,13 +4,17 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import apps, output
 from cli.exits import Exit
+from cli.options import Json, environ
 from shared.errors import Mistake
+
+if TYPE_CHECKING:
+    from cli.check.checking import Checked
 
 app = apps.made()
 
@@ -64,6 +68,7 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Write over a file that is there.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a first afterrun.yaml. Where a secret is kept is asked for, never the secret."""
     from cli.check import schema
@@ -91,7 +96,7 @@ def init(
     made = starting.text(start)
     _write(file.with_name(schema.NAME), schema.text(), force=True)
     _write(file, made, force=force)
-    _then(file)
+    _then(file, as_json=as_json)
 
 
 def _sets(sets: Sequence[str]) -> dict[str, str]:
@@ -121,12 +126,22 @@ def _write(path: Path, content: str, *, force: bool) -> None:
         raise Mistake(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _then(file: Path) -> None:
+def _then(file: Path, *, as_json: bool) -> None:
     """Check what was written, and say what is next."""
     from cli.check import checking
-    from cli.options import environ
 
     found = checking.checked(environ(file))
+    if as_json:
+        output.data({"ok": found.is_right(), **checking.data(found)})
+    else:
+        _say(file, found)
+    if not found.is_right():
+        raise typer.Exit(Exit.FOUND)
+
+
+def _say(file: Path, found: "Checked") -> None:
+    from cli.check import checking
+
     for each in (*found.mistakes, *found.warnings):
         output.located(each.place, each.what, "warn")
     output.located("", f"Written: {checking.summary(found)}", "good" if found.is_right() else "bad")
@@ -135,5 +150,3 @@ def _then(file: Path) -> None:
     output.raw(
         f"  afterrun explain failed-model{named}\n  afterrun render --sample failed-model{named}"
     )
-    if not found.is_right():
-        raise typer.Exit(Exit.FOUND)

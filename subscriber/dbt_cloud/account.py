@@ -9,6 +9,7 @@ Source: https://docs.getdbt.com/dbt-cloud/api-v2
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from shared.errors import PermanentFailure, TemporaryFailure
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.fields import text_of
-from subscriber.outbound import Refused
+from subscriber.outbound import Busy, Refused
 
 PAGE = 100  # the most that dbt Cloud lists at once
 PAGES_LIMIT = 5_000  # of one list; a server that lists the same for ever is noticed then
@@ -128,12 +129,13 @@ class Account:
 
     def _answer(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         try:
-            answer = self.admin.outbound.get_json(
-                f"{self.admin.base_url}/api/v2/accounts/{self.id}/{path}",
-                headers=self.admin.headers(),
-                params=dict(params),
-                answer_limit_bytes=PAGE_LIMIT_BYTES,
-            )
+            with reaching():
+                answer = self.admin.outbound.get_json(
+                    f"{self.admin.base_url}/api/v2/accounts/{self.id}/{path}",
+                    headers=self.admin.headers(),
+                    params=dict(params),
+                    answer_limit_bytes=PAGE_LIMIT_BYTES,
+                )
         except Refused as refused:
             what = f"no {path.strip('/')} of account {self.id}"
             raise _explained(self.admin, refused, what) from None
@@ -145,9 +147,22 @@ class Account:
 def ids_of_accounts(admin: Admin) -> list[str]:
     """The ids of the accounts that the token can see, in order; raises Refused or Busy."""
     try:
-        return sorted(admin.accounts(), key=lambda id_: (len(id_), id_))
+        with reaching():
+            return sorted(admin.accounts(), key=lambda id_: (len(id_), id_))
     except Refused as refused:
         raise _explained(admin, refused, "no accounts") from None
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """A host that does not answer within is said with what to look at; what is raised stays."""
+    try:
+        yield
+    except Busy as busy:
+        if busy.status is None:
+            said = f"{busy}: is the host right (`dbt_cloud.host`), and is there a network?"
+            busy.args = (said,)
+        raise
 
 
 def _explained(admin: Admin, refused: Refused, what: str) -> Refused:

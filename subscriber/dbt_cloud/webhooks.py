@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from shared.errors import Mistake, TemporaryFailure
 from subscriber.dbt_cloud import lenient, webhook_log
-from subscriber.dbt_cloud.account import NOT_TAKEN
+from subscriber.dbt_cloud.account import NOT_TAKEN, reaching
 from subscriber.dbt_cloud.admin import Admin
 from subscriber.dbt_cloud.fields import object_of
 from subscriber.dbt_cloud.webhook_log import Receipt, SentEvent, Tested
@@ -188,7 +188,8 @@ def in_words(base_url: str) -> Iterator[None]:
     """What dbt Cloud refuses within says what it may mean, and what to do."""
     host = urlsplit(base_url).hostname or "?"
     try:
-        yield
+        with reaching():
+            yield
     except Refused as refused:
         said = _REFUSALS.get(refused.status)
         if said is None:

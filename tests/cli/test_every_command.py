@@ -17,8 +17,8 @@ from cli.main import app
 from tests.cli.running import afterrun
 
 ROOT = Path(__file__).parents[2]
-NO_RESULT = {"init", "lab", "work"}
-"""These write a file, play a story, or go on until they are stopped: they have no result."""
+NO_RESULT = {"lab", "work"}
+"""These play a story, or go on until they are stopped: they have no result."""
 
 
 def leaves(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -103,3 +103,10 @@ def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
     assert "error: a secret is written here as it is" in ran.stderr
     assert "xoxb" not in ran.stderr + ran.stdout
     assert "routing_key: secret:pd" in (tmp_path / "afterrun.yaml").read_text()
+
+
+def test_programs_get_what_was_written() -> None:
+    ran = afterrun("init", "--yes", "--pagerduty", "secret:pd", "--json")
+
+    assert ran.code == 0
+    assert (ran.data["ok"], ran.data["file"]) == (True, "afterrun.yaml")

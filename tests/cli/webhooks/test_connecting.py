@@ -1,5 +1,6 @@
 """Which account's webhooks a command is about, and with which token."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,13 @@ def test_a_host_that_leads_nowhere_safe_is_a_mistake(side: Side, host: str) -> N
 
     assert ran.code == 3
     assert "--host:" in ran.err
+
+
+def test_a_host_that_does_not_answer_is_said_with_what_to_look_at(side: Side) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    ran = side.run("list", "--host", f"http://127.0.0.1:{port}")
+
+    assert ran.code == 5
+    assert "is the host right (`dbt_cloud.host`), and is there a network?" in ran.err
